@@ -1,0 +1,5 @@
+"""Judging facts: an inventory and what is known on a day make findings. No I/O, no clock, no bytes of an image."""
+
+from pratique.checks.vulnerabilities import Judgement, judge
+
+__all__ = ["Judgement", "judge"]

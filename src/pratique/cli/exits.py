@@ -1,0 +1,23 @@
+"""The one table from outcomes to exit codes; ``docs/reference/exit-codes.md`` is made from it."""
+
+from pratique.model.errors import PratiqueError, UsageError
+from pratique.model.finding import Verdict
+
+VERDICTS: dict[Verdict, int] = {"pass": 0, "not judged": 0, "fail": 2, "incomplete": 3}
+ERRORS: tuple[tuple[type[Exception], int], ...] = ((UsageError, 4), (PratiqueError, 1))
+USAGE = 4
+INTERRUPTED = 130
+
+MEANINGS = {
+    0: "passed; or nothing was asked to be judged, whatever was found",
+    1: "error: the image, a feed or a file could not be read, or is not what it promises to be",
+    2: "the policy or a `--fail-on` rule failed the image",
+    3: "incomplete: no rule failed it, but part of it could not be judged and nobody accepted that",
+    4: "usage: the call itself is wrong",
+    130: "interrupted",
+}
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code of an error; the first branch that fits."""
+    return next((code for branch, code in ERRORS if isinstance(error, branch)), 1)

@@ -1,0 +1,96 @@
+"""What a person sees: results on stdout, progress and errors on stderr, colours on a terminal alone.
+
+All text passes through ``visible``: nothing that an image names can steer a terminal or a CI log.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from pratique.formats.text import visible
+from pratique.model.errors import PratiqueError
+
+WIDE = 120
+STYLES = {
+    "critical": "bold red",
+    "high": "red",
+    "medium": "yellow",
+    "low": "cyan",
+    "unrated": "magenta",
+    "none": "dim",
+}
+
+
+def text(value: str, style: str = "") -> Text:
+    """Return foreign text as a harmless span."""
+    return Text(visible(value), style=style)
+
+
+class Screen:
+    """The two streams of a run.
+
+    Args:
+        quiet: no progress and no notes.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDE
+        plain = bool(os.environ.get("CI"))
+        self._out = Console(width=width, highlight=False, soft_wrap=False, no_color=plain or None)
+        self._err = Console(stderr=True, highlight=False, no_color=plain or None)
+        self.quiet = quiet
+
+    def line(self, *spans: str | Text) -> None:
+        """Print one line of spans."""
+        self._out.print(Text.assemble(*(text(s) if isinstance(s, str) else s for s in spans)))
+
+    def heading(self, title: str) -> None:
+        """Print a heading after a blank line."""
+        self._out.print()
+        self._out.print(text(title, "bold"))
+
+    def table(
+        self, columns: Sequence[str], rows: Iterator[Sequence[str | Text]], right: Sequence[str] = ()
+    ) -> None:
+        """Print a table; numbers to the right."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+        for column in columns:
+            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(text(c) if isinstance(c, str) else c for c in row))
+        self._out.print(table)
+
+    def raw(self, data: bytes) -> None:
+        """Write a document to stdout as it is."""
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    def note(self, message: str) -> None:
+        """Print a note on stderr, unless quiet."""
+        if not self.quiet:
+            self._err.print(text(message, "dim"))
+
+    def error(self, error: PratiqueError) -> None:
+        """Print an error on stderr: what, where, and what to do next."""
+        place = f"{error.place}: " if error.place else ""
+        self._err.print(
+            Text.assemble(text("error: ", "bold red"), text(f"{place}{error.what}")), soft_wrap=True
+        )
+        if error.remedy:
+            self._err.print(text(f"       {error.remedy}."), soft_wrap=True)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[Callable[[int, int], None]]:
+        """Show how many layers were read, on a terminal alone."""
+        if self.quiet or not self._err.is_terminal or os.environ.get("CI"):
+            yield lambda _done, _total: None
+            return
+        with self._err.status(text(f"{label} …")) as status:
+            yield lambda done, total: status.update(text(f"{label}: layer {done} of {total}"))

@@ -1,0 +1,80 @@
+"""Python: names, version order and the metadata of distributions.
+
+Follows PEP 440 (versions), PEP 503 (names), the core metadata specification and the RECORD format of the
+"Recording installed projects" specification. Knows nothing of files.
+"""
+
+import csv
+import io
+from functools import lru_cache
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from pratique.model.errors import InputError
+
+
+def normalise(name: str) -> str:
+    """Return the normalised name (PEP 503)."""
+    return str(canonicalize_name(name))
+
+
+@lru_cache(maxsize=1 << 16)
+def version_key(text: str) -> Version:
+    """Return the version, which sorts by PEP 440.
+
+    Raises:
+        InputError: the text is not a PEP 440 version.
+    """
+    if len(text) > 512:
+        raise InputError(f"a Python version of {len(text)} characters")
+    try:
+        return Version(text)
+    except (InvalidVersion, ValueError) as error:
+        raise InputError(f"not a PEP 440 version: {text[:80]!r}") from error
+
+
+def public(version: str) -> str:
+    """Return the version without its local part: ``2.1.0+cu118`` is judged as ``2.1.0``.
+
+    A local version is a rebuild of the public one (PEP 440, "Local version identifiers"), and advisories name public
+    versions; by plain order ``2.1.0+cu118`` would escape a ``last_affected`` of ``2.1.0``.
+    """
+    return version.partition("+")[0]
+
+
+def name_and_version(metadata: str) -> tuple[str, str]:
+    """Return (Name, Version) of a METADATA or PKG-INFO text; headers only, the description is not looked at.
+
+    Raises:
+        InputError: one of the two is missing or stands twice.
+    """
+    found: dict[str, str] = {}
+    for line in metadata.splitlines():
+        if not line.strip():
+            break
+        key, colon, value = line.partition(":")
+        key = key.lower()
+        if colon and key in {"name", "version"}:
+            if key in found:
+                raise InputError(f"the field {key.title()} stands twice")
+            found[key] = value.strip()
+    if not found.get("name") or not found.get("version"):
+        missing = "Name" if not found.get("name") else "Version"
+        raise InputError(f"the field {missing} is missing")
+    return found["name"], found["version"]
+
+
+def record_paths(text: str) -> tuple[str, ...]:
+    """Return the paths of a RECORD, as written: relative to the site folder, or absolute.
+
+    Raises:
+        InputError: a row has no path, or the text is not CSV.
+    """
+    try:
+        rows = [row[0] for row in csv.reader(io.StringIO(text)) if row]
+    except csv.Error as error:
+        raise InputError(f"not a RECORD: {error}") from error
+    if not all(rows):
+        raise InputError("a RECORD row without a path")
+    return tuple(rows)

@@ -1,0 +1,89 @@
+"""Inventory, findings, decision: the main road."""
+
+from pathlib import Path
+
+from msgspec import Struct
+
+from pratique.advisories import open_snapshot
+from pratique.checks import judge
+from pratique.flows.clock import Clock, read_clock
+from pratique.flows.inventory import Progress, take_inventory
+from pratique.formats.documents import Report, digest_of_document
+from pratique.model.advisory import Knowledge
+from pratique.model.finding import Findings
+from pratique.model.inventory import Inventory
+from pratique.policy import Policy, decide, parse_policy, parse_rule
+from pratique.storage import cache_folder, read_whole
+
+_POLICY = 1 << 20
+
+
+class Request(Struct, frozen=True):
+    """What a scan was asked for.
+
+    Attributes:
+        reference: of the image, as the user named it.
+        platform: empty for linux/amd64 where several are offered.
+        cache: folder for our own data; empty for the usual one.
+        fail_on: rules of the command line.
+        policy: path of a policy file; empty for none.
+    """
+
+    reference: str
+    platform: str = ""
+    cache: str = ""
+    fail_on: tuple[str, ...] = ()
+    policy: str = ""
+
+
+def inventory_of(request: Request, progress: Progress) -> Inventory:
+    """Return what an image holds, judged by nothing.
+
+    Raises:
+        PratiqueError: the image cannot be read.
+    """
+    return take_inventory(request.reference, request.platform, read_clock(), progress)
+
+
+def database(cache: str) -> Path:
+    """Return the folder that snapshots lie in."""
+    return cache_folder(cache) / "db"
+
+
+def scan(request: Request, progress: Progress) -> Report:
+    """Return the three documents of an image.
+
+    Raises:
+        PratiqueError: the image, policy or snapshot cannot be read.
+    """
+    clock = read_clock()
+    policy = _policy(request)
+    knowledge = open_snapshot(database(request.cache))
+    inventory = take_inventory(request.reference, request.platform, clock, progress)
+    findings = _findings(inventory, knowledge, clock)
+    decision = decide(findings, digest_of_document(findings), policy, clock.now)
+    return Report(inventory=inventory, findings=findings, decision=decision)
+
+
+def _findings(inventory: Inventory, knowledge: Knowledge, clock: Clock) -> Findings:
+    judged = judge(inventory, knowledge)
+    return Findings(
+        tool=inventory.tool,
+        created=clock.now,
+        clock=clock.source,
+        inventory=digest_of_document(inventory),
+        snapshot=knowledge.digest,
+        feeds=knowledge.feeds,
+        findings=judged.findings,
+        assessments=judged.assessments,
+        gaps=(*inventory.gaps, *judged.gaps),
+    )
+
+
+def _policy(request: Request) -> Policy | None:
+    """Return the policy file's rules with those of the command line added; None where neither was given."""
+    extra = tuple(parse_rule(word) for text in request.fail_on for word in text.split(","))
+    if not request.policy:
+        return Policy(extra) if extra else None
+    written = parse_policy(read_whole(Path(request.policy), _POLICY), request.policy)
+    return Policy(written.rules + extra, written.max_age, written.acceptances, written.digest)

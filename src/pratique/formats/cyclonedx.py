@@ -1,0 +1,117 @@
+"""CycloneDX 1.6 JSON (ECMA-424): an inventory as a bill of materials.
+
+Copies vendored inside a package are components of that package. What could not be read stands in the metadata's
+properties, and the composition says so.
+"""
+
+import uuid
+from typing import Any
+
+from msgspec import Struct, field
+
+from pratique.formats.documents import encode
+from pratique.model.digest import Digest
+from pratique.model.inventory import Inventory, Package
+
+_AGGREGATE = {"complete": "complete", "partial": "incomplete", "unknown": "unknown"}
+
+
+class Property(Struct, frozen=True):
+    """A name and value of our own."""
+
+    name: str
+    value: str
+
+
+class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A component; an empty value is left out."""
+
+    type: str
+    bom_ref: str = field(name="bom-ref", default="")
+    name: str
+    version: str = ""
+    purl: str = ""
+    properties: tuple[Property, ...] = ()
+    components: tuple["Component", ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def cyclonedx(inventory: Inventory, digest: Digest) -> bytes:
+    """Return the bill of materials of an inventory; the same inventory gives the same bytes.
+
+    Args:
+        inventory: what was found.
+        digest: of the inventory document, from which the serial number comes.
+    """
+    image = _image(inventory)
+    tool = Component(type="application", name="pratique", version=inventory.tool)
+    document = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, digest)}",
+        "version": 1,
+        "metadata": {
+            "timestamp": inventory.created,
+            "lifecycles": [{"phase": "post-build"}],
+            "tools": {"components": [tool]},
+            "component": image,
+            "properties": _gaps(inventory),
+        },
+        "components": _components(inventory),
+        "compositions": [{"aggregate": _AGGREGATE[inventory.completeness], "assemblies": [image.bom_ref]}],
+    }
+    return encode(document)
+
+
+def _image(inventory: Inventory) -> Component:
+    source = inventory.source
+    version = source.digest or source.config or ""
+    return Component(type="container", bom_ref=f"image:{version}", name=source.reference, version=version)
+
+
+def _gaps(inventory: Inventory) -> list[Property]:
+    completeness = [Property("pratique:completeness", inventory.completeness)]
+    return completeness + [
+        Property(f"pratique:gap:{g.kind}", f"{g.subject}: {g.reason}") for g in inventory.gaps
+    ]
+
+
+def _components(inventory: Inventory) -> list[Component]:
+    inner: dict[str, list[Package]] = {}
+    for package in inventory.packages:
+        inner.setdefault(package.vendored_in, []).append(package)
+    system = inventory.distribution
+    first = (
+        [Component(type="operating-system", name=system.id, version=system.version_id)]
+        if system and system.id
+        else []
+    )
+    return first + [_component(p, inner, inventory) for p in inner.get("", [])]
+
+
+def _component(package: Package, inner: dict[str, list[Package]], inventory: Inventory) -> Component:
+    vendored = (
+        ()
+        if package.vendored_in
+        else tuple(_component(p, inner, inventory) for p in inner.get(package.id, ()))
+    )
+    return Component(
+        type="library",
+        bom_ref=package.id,
+        name=package.name,
+        version=package.version,
+        purl=package.purl,
+        properties=_properties(package, inventory),
+        components=vendored,
+        evidence={"occurrences": [{"location": package.path}]},
+    )
+
+
+def _properties(package: Package, inventory: Inventory) -> tuple[Property, ...]:
+    found = [Property("pratique:also", purl) for purl in package.also]
+    if package.layer is not None:
+        found.append(Property("pratique:layer", inventory.layers[package.layer].diff_id))
+    if package.source:
+        found.append(Property("pratique:source", f"{package.source.name} {package.source.version}"))
+    return tuple(found)

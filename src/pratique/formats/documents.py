@@ -1,0 +1,77 @@
+"""Pratique's own documents: inventory, findings and decision, each versioned and named by the digest of its bytes.
+
+The bytes are a function of the value alone. A document never holds its own digest; the envelope around it does.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+from msgspec import Struct, structs
+
+from pratique.model.digest import Digest, digest_of
+from pratique.model.finding import Decision, Findings
+from pratique.model.inventory import Inventory
+
+Document = Inventory | Findings | Decision
+
+_INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """The three documents of one scan."""
+
+    inventory: Inventory
+    findings: Findings
+    decision: Decision
+
+
+class Sealed(Struct, frozen=True):
+    """A document beside the digest of its encoded bytes."""
+
+    digest: Digest
+    document: Document
+
+
+class Envelope(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.report/1"):
+    """What ``--format json`` prints: each document of a report beside its digest."""
+
+    inventory: Sealed
+    findings: Sealed
+    decision: Sealed
+
+
+def encode(value: Any) -> bytes:
+    """Return the one encoding of a value as JSON (RFC 8259).
+
+    Control and direction characters are escaped, so that printing a document cannot steer a terminal.
+    """
+    text = _ENCODER.encode(value).decode("utf-8")
+    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
+
+
+def digest_of_document(document: Document) -> Digest:
+    """Return the digest of a document's bytes, by which other documents name it."""
+    return digest_of(encode(document))
+
+
+def envelope(report: Report) -> bytes:
+    """Return the three documents of a scan as one JSON text."""
+    sealed = {name: Sealed(digest_of_document(part), part) for name, part in structs.asdict(report).items()}
+    return encode(Envelope(**sealed))
+
+
+def schemas() -> dict[str, bytes]:
+    """Return the JSON schema of every document kind, by file name; generated from the types."""
+    kinds: dict[str, Any] = {
+        "inventory": Inventory,
+        "findings": Findings,
+        "decision": Decision,
+        "report": Envelope,
+    }
+    return {
+        f"{name}-1.schema.json": msgspec.json.format(msgspec.json.encode(msgspec.json.schema(kind)), indent=1)
+        + b"\n"
+        for name, kind in kinds.items()
+    }

@@ -1,0 +1,325 @@
+"""OCI image layouts: index, manifest and configuration (image-spec 1.1: image-layout, image-index, manifest, config).
+
+Docker's schema 2 media types are read as their OCI twins. What a descriptor promises (media type, size, digest) is
+checked against what it leads to before anything in it is believed.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from msgspec import Struct, ValidationError, convert, field
+
+from pratique.formats import strict_json
+from pratique.image.blobs import Blobs
+from pratique.image.layer import LayerBlob
+from pratique.image.limits import Limits
+from pratique.model.digest import Digest, digest_of, parse_digest
+from pratique.model.errors import InputError, UnsupportedError, UntrustedError, UsageError
+
+_INDEXES = {
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+}
+_MANIFESTS = {
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+}
+_LAYERS = (
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar",
+)
+T = TypeVar("T")
+_NAME = "org.opencontainers.image.ref.name"
+
+
+class Platform(Struct, frozen=True):
+    """Platform of an index entry (image-index.md)."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+class Descriptor(Struct, frozen=True, rename="camel"):
+    """A typed pointer to a blob (descriptor.md)."""
+
+    media_type: str
+    digest: str
+    size: int
+    platform: Platform | None = None
+    annotations: dict[str, str] = field(default_factory=dict)
+    artifact_type: str = ""
+
+
+class Index(Struct, frozen=True, rename="camel"):
+    """An image index (image-index.md)."""
+
+    manifests: tuple[Descriptor, ...]
+    media_type: str = ""
+
+
+class Manifest(Struct, frozen=True, rename="camel"):
+    """An image manifest (manifest.md)."""
+
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+    media_type: str = ""
+
+
+class RootFs(Struct, frozen=True):
+    """The layers' uncompressed digests (config.md)."""
+
+    diff_ids: tuple[str, ...] = ()
+
+
+class History(Struct, frozen=True):
+    """One build step (config.md)."""
+
+    created_by: str = ""
+    empty_layer: bool = False
+
+
+class Config(Struct, frozen=True):
+    """An image configuration (config.md), as far as reading needs it."""
+
+    rootfs: RootFs
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+    history: tuple[History, ...] = ()
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that the image was built for."""
+        return Platform(self.os, self.architecture, self.variant)
+
+
+def decode(data: bytes, kind: type[T], place: str) -> T:
+    """Return a JSON document as a value of ``kind``.
+
+    Raises:
+        InputError: it is not JSON, or lacks what the kind needs.
+    """
+    try:
+        return convert(strict_json.loads(data, place=place), kind)
+    except ValidationError as error:
+        name = getattr(kind, "__name__", "document").lower()
+        raise InputError(f"not a valid {name} ({error})", place=place) from error
+
+
+class Found(Struct, frozen=True):
+    """One manifest of an index, and how the index came to it."""
+
+    descriptor: Descriptor
+    name: str
+    platform: Platform | None
+
+
+class Layout:
+    """An OCI image layout, in a folder or an archive."""
+
+    def __init__(self, blobs: Blobs, limits: Limits) -> None:
+        self._blobs = blobs
+        self._limits = limits
+
+    def find(self, name: str, platform: str) -> tuple[Descriptor, tuple[str, ...]]:
+        """Return the manifest's descriptor, and the platforms that were not chosen.
+
+        Raises:
+            UsageError: name or platform choose none, or several are left to choose from.
+            InputError: the index is not one.
+        """
+        top = self._index_document()
+        found = [f for f in self._walk(top, "", 0) if not name or f.name == name]
+        images = [
+            f for f in found if str(f.platform or "") != "unknown/unknown" and not f.descriptor.artifact_type
+        ]
+        if not images:
+            self._nothing(top, name)
+        chosen = [f for f in images if matches(self._platform(f), platform)]
+        if not chosen:
+            raise UsageError(
+                f"no image for {platform}",
+                place=self._blobs.place,
+                remedy=f"Choose one with --platform: {_listed(self._platform(f) for f in images)}",
+            )
+        if len({f.descriptor.digest for f in chosen}) > 1:
+            chosen = [self._default(chosen)]
+        others = {self._platform(f) for f in images if f.descriptor.digest != chosen[0].descriptor.digest}
+        return chosen[0].descriptor, tuple(sorted(others))
+
+    def _default(self, several: list[Found]) -> Found:
+        names = sorted({f.name for f in several if f.name})
+        if len(names) > 1:
+            raise UsageError(
+                "the layout holds several images",
+                place=self._blobs.place,
+                remedy=f"Name one as oci:FOLDER:NAME: {_listed(names)}",
+            )
+        linux = [f for f in several if self._platform(f) == "linux/amd64"]
+        if len(linux) != 1:
+            raise UsageError(
+                "the index offers several images and none is the one for linux/amd64",
+                place=self._blobs.place,
+                remedy=f"Choose one with --platform: {_listed(self._platform(f) for f in several)}",
+            )
+        return linux[0]
+
+    def _nothing(self, top: Index, name: str) -> None:
+        names = sorted({d.annotations[_NAME] for d in top.manifests if _NAME in d.annotations})
+        if name:
+            raise UsageError(
+                f"no image named {name!r}",
+                place=self._blobs.place,
+                remedy=f"The layout holds: {_listed(names)}",
+            )
+        raise InputError(
+            "the index names no image", place=self._blobs.place, remedy="Build or copy the image again"
+        )
+
+    def _index_document(self) -> Index:
+        place = f"{self._blobs.place}: index.json"
+        data = self._blobs.read("index.json", self._limits.document)
+        document = strict_json.loads(data, place=place)
+        if not isinstance(document, dict) or "manifests" not in document or "layers" in document:
+            raise InputError(
+                "not an image index", place=place, remedy="Check that this is an OCI image layout"
+            )
+        return decode(data, Index, place)
+
+    def _walk(self, index: Index, name: str, depth: int) -> Iterator[Found]:
+        """Yield the manifests of an index and of the indexes inside it, at most four deep."""
+        for descriptor in index.manifests:
+            label = descriptor.annotations.get(_NAME, name)
+            if descriptor.media_type in _MANIFESTS:
+                yield Found(descriptor, label, descriptor.platform)
+            elif descriptor.media_type in _INDEXES and depth < 4:
+                inner = decode(self._checked(descriptor, "index"), Index, self._place(descriptor))
+                yield from self._walk(inner, label, depth + 1)
+            else:
+                raise UnsupportedError(
+                    f"not an image manifest but {descriptor.media_type[:100]!r}",
+                    place=self._place(descriptor),
+                    remedy="Scan an image; artifacts of other kinds are not read",
+                )
+
+    def _platform(self, found: Found) -> str:
+        if found.platform:
+            return str(found.platform)
+        return str(self.image(found.descriptor)[1].platform)
+
+    def _place(self, descriptor: Descriptor) -> str:
+        return f"{self._blobs.place}: {descriptor.digest}"
+
+    def _checked(self, descriptor: Descriptor, key: str) -> bytes:
+        """Return the document behind a descriptor: size, digest, media type and role as promised."""
+        place = self._place(descriptor)
+        path = blob_path(parse_digest(descriptor.digest, place=place))
+        data = self._blobs.read(path, self._limits.document)
+        check(data, descriptor, place)
+        document = strict_json.loads(data, place=place)
+        if not isinstance(document, dict):
+            raise InputError(f"not a JSON object where an {key} was promised", place=place)
+        said = document.get("mediaType", descriptor.media_type)
+        if key != "configuration" and (
+            said != descriptor.media_type or ("layers" in document and "manifests" in document)
+        ):
+            raise UntrustedError(
+                f"the document calls itself {said!r}, its descriptor {descriptor.media_type!r}",
+                place=place,
+                remedy="The image was put together wrongly or changed: build or fetch it again",
+            )
+        return data
+
+    def image(self, descriptor: Descriptor) -> tuple[Manifest, Config]:
+        """Return manifest and configuration.
+
+        Raises:
+            UntrustedError: size, digest or media type disagree with what leads there.
+            InputError: a document is malformed.
+        """
+        manifest = decode(self._checked(descriptor, "manifest"), Manifest, self._place(descriptor))
+        config = decode(self._checked(manifest.config, "configuration"), Config, self._place(manifest.config))
+        return manifest, config
+
+    def layers(self, manifest: Manifest, config: Config, place: str) -> tuple[LayerBlob, ...]:
+        """Return the layers, bottom first.
+
+        Raises:
+            InputError: there are more than the limit, or not one diff_id for each.
+            UnsupportedError: a layer is no tar archive.
+        """
+        diff_ids = checked_diff_ids(config, len(manifest.layers), self._limits, place)
+        steps = created_by(config, len(diff_ids))
+        return tuple(
+            self._layer(d, diff_id, step)
+            for d, diff_id, step in zip(manifest.layers, diff_ids, steps, strict=True)
+        )
+
+    def _layer(self, descriptor: Descriptor, diff_id: Digest, step: str) -> LayerBlob:
+        place = self._place(descriptor)
+        if not descriptor.media_type.startswith(_LAYERS):
+            raise UnsupportedError(
+                f"a layer of type {descriptor.media_type[:100]!r}",
+                place=place,
+                remedy="Only tar layers are read; the manifest may belong to another kind of artifact",
+            )
+        digest = parse_digest(descriptor.digest, place=place)
+        opener = partial(self._blobs.open, blob_path(digest))
+        return LayerBlob(opener, digest, descriptor.size, diff_id, step, place)
+
+
+def check(data: bytes, descriptor: Descriptor, place: str) -> None:
+    """Compare size, then digest.
+
+    Raises:
+        UntrustedError: either disagrees.
+    """
+    if len(data) != descriptor.size or digest_of(data) != descriptor.digest:
+        raise UntrustedError(
+            f"{len(data)} bytes with {digest_of(data)} where {descriptor.size} bytes were promised",
+            place=place,
+            remedy="The copy is damaged or was changed: fetch the image again",
+        )
+
+
+def matches(platform: str, asked: str) -> bool:
+    """Say whether a platform is the one asked for; asked without a variant, any variant will do."""
+    return not asked or platform == asked or platform.startswith(asked + "/")
+
+
+def blob_path(digest: Digest) -> str:
+    """Return where a layout keeps a blob (image-layout.md, "Blobs")."""
+    algorithm, _, hexadecimal = digest.partition(":")
+    return f"blobs/{algorithm}/{hexadecimal}"
+
+
+def checked_diff_ids(config: Config, layers: int, limits: Limits, place: str) -> tuple[Digest, ...]:
+    """Return the diff_ids, one for each layer.
+
+    Raises:
+        InputError: their number differs from that of the layers, or is over the limit.
+    """
+    diff_ids = config.rootfs.diff_ids
+    if len(diff_ids) != layers:
+        raise InputError(
+            f"{layers} layers and {len(diff_ids)} diff_ids", place=place, remedy="Build the image again"
+        )
+    if layers > limits.layers:
+        raise InputError(f"{layers} layers, over the limit of {limits.layers}", place=place)
+    return tuple(parse_digest(d, place=place) for d in diff_ids)
+
+
+def created_by(config: Config, layers: int) -> tuple[str, ...]:
+    """Return the build step of each layer; empty where the history does not tell (config.md, "history")."""
+    steps = [h.created_by for h in config.history if not h.empty_layer]
+    return tuple(steps) if len(steps) == layers else ("",) * layers
+
+
+def _listed(names: Iterable[Any]) -> str:
+    return ", ".join(sorted({str(n) for n in names})) or "nothing with a name"

@@ -1,0 +1,198 @@
+"""From what a user named to an image that can be read: the kind of source, the manifest, the layers."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from pratique.image.blobs import ArchiveBlobs, Blobs, FolderBlobs, open_regular
+from pratique.image.docker import DockerArchive
+from pratique.image.layer import LayerBlob, reduce_layer
+from pratique.image.limits import DEFAULT, Limits
+from pratique.image.oci import Layout, matches
+from pratique.image.root import reduce_root
+from pratique.model.digest import parse_digest
+from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UsageError
+from pratique.model.files import LayerFacts, Reader
+from pratique.model.inventory import Source
+
+PREFIXES = ("oci", "oci-archive", "docker-archive", "dir")
+_ROOT_SIGNS = {"etc", "usr", "bin", "lib", "opt", "var"}
+
+
+class Image(Struct, frozen=True):
+    """An image, opened and not read yet.
+
+    Attributes:
+        source: where it comes from.
+        layers: bottom first; empty for an unpacked root.
+        root: the unpacked root, where it is one.
+    """
+
+    source: Source
+    layers: tuple[LayerBlob, ...]
+    root: Path | None = None
+
+    def read(
+        self, readers: Sequence[Reader], *, limits: Limits = DEFAULT, progress: Callable[[int, int], None]
+    ) -> list[LayerFacts]:
+        """Read every layer once, bottom first, and return its facts.
+
+        Args:
+            readers: what is to be made of which files.
+            limits: ceilings.
+            progress: called with (layers read, layers in all).
+
+        Raises:
+            UntrustedError: a layer is not what the manifest promises.
+            InputError: a layer is damaged or over a limit.
+        """
+        if self.root:
+            return [reduce_root(self.root, readers, limits)]
+        facts = []
+        for number, layer in enumerate(self.layers, 1):
+            facts.append(reduce_layer(layer, readers, limits))
+            progress(number, len(self.layers))
+        return facts
+
+
+def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) -> Image:
+    """Open an image at rest.
+
+    1. Take the prefix (``oci:``, ``oci-archive:``, ``docker-archive:``, ``dir:``), or tell the kind by content.
+    2. For ``oci`` and archives a last ``:NAME`` chooses among several images.
+
+    Args:
+        reference: what the user named.
+        platform: ``os/architecture[/variant]``; empty for linux/amd64 where several are offered.
+        limits: ceilings.
+
+    Raises:
+        UnavailableError: it does not exist or may not be read.
+        InputError: it is no image.
+        UsageError: several images could be meant.
+    """
+    prefix, _, rest = reference.partition(":")
+    kind, text = (prefix, rest) if prefix in PREFIXES else ("", reference)
+    path, name = _path_and_name(text)
+    kind = kind or _kind(path)
+    if kind == "dir":
+        return Image(Source(kind="dir", reference=reference), (), _checked_root(path))
+    blobs: Blobs = FolderBlobs(path) if kind == "oci" else _archive(path, limits)
+    if kind == "docker-archive":
+        return _docker(reference, DockerArchive(blobs, limits), name, platform)
+    return _oci(reference, kind, Layout(blobs, limits), name, platform)
+
+
+def _path_and_name(text: str) -> tuple[Path, str]:
+    """Split ``PATH:NAME``; a path that exists as written has no name, and a name may itself hold a colon."""
+    if not text:
+        raise UsageError("no image was named", remedy="Name a folder or file: pratique scan oci:FOLDER")
+    if Path(text).exists() or ":" not in text:
+        return Path(text), ""
+    at = text.find(":")
+    while at >= 0:
+        if Path(text[:at]).exists():
+            return Path(text[:at]), text[at + 1 :]
+        at = text.find(":", at + 1)
+    return Path(text), ""
+
+
+def _kind(path: Path) -> str:
+    """Tell the kind of a source by its content."""
+    try:
+        if not path.is_dir():
+            return _archive_kind(path)
+        names = {item.name for item in path.iterdir()}
+    except OSError as error:
+        raise UnavailableError(
+            (error.strerror or str(error)).lower(),
+            place=str(path),
+            remedy="Check the path and its permissions",
+        ) from error
+    if "oci-layout" in names or {"index.json", "blobs"} <= names:
+        return "oci"
+    if names & _ROOT_SIGNS:
+        return "dir"
+    raise InputError(
+        "an empty folder" if not names else "neither an OCI image layout nor the root of a file system",
+        place=str(path),
+        remedy="Name an OCI layout (folder or tar), a docker-archive, or an unpacked root folder",
+    )
+
+
+def _archive_kind(path: Path) -> str:
+    names = set(_archive(path, DEFAULT).names())
+    if {"index.json", "blobs"} <= names:
+        return "oci-archive"
+    if "manifest.json" in names:
+        return "docker-archive"
+    raise InputError(
+        "a tar archive, but not an image: it has neither index.json nor manifest.json",
+        place=str(path),
+        remedy="To scan an exported file system, unpack it and name the folder",
+    )
+
+
+def _archive(path: Path, limits: Limits) -> ArchiveBlobs:
+    with open_regular(path) as raw:
+        head = raw.read(6)
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")):
+        raise UnsupportedError(
+            "a compressed archive cannot be read in place",
+            place=str(path),
+            remedy="Decompress it first, as with gunzip",
+        )
+    try:
+        return ArchiveBlobs(path, limits)
+    except InputError as error:
+        raise InputError(
+            f"not an image: no tar archive ({error.what})",
+            place=str(path),
+            remedy="Name an OCI layout, a docker-archive or an unpacked root folder",
+        ) from error
+
+
+def _checked_root(path: Path) -> Path:
+    if not path.is_dir():
+        raise UnavailableError("not a folder", place=str(path), remedy="Check the path")
+    if _kind(path) == "oci":
+        raise UsageError(
+            "an OCI image layout, not an unpacked root", place=str(path), remedy="Name it as oci:FOLDER"
+        )
+    return path
+
+
+def _oci(reference: str, kind: str, layout: Layout, name: str, platform: str) -> Image:
+    descriptor, others = layout.find(name, platform)
+    manifest, config = layout.image(descriptor)
+    digest = parse_digest(descriptor.digest)
+    layers = layout.layers(manifest, config, f"{reference}: {digest}")
+    source = Source(
+        kind=kind,
+        reference=reference,
+        digest=digest,
+        config=parse_digest(manifest.config.digest),
+        platform=str(config.platform),
+        other_platforms=others,
+        layers=tuple(layer.digest for layer in layers if layer.digest),
+    )
+    _check_platform(source, platform)
+    return Image(source, layers)
+
+
+def _docker(reference: str, archive: DockerArchive, name: str, platform: str) -> Image:
+    config, digest, layers = archive.image(archive.find(name))
+    source = Source(kind="docker-archive", reference=reference, config=digest, platform=str(config.platform))
+    _check_platform(source, platform)
+    return Image(source, layers)
+
+
+def _check_platform(source: Source, platform: str) -> None:
+    """An index entry's platform is a claim; the configuration says what was built."""
+    if not matches(source.platform, platform):
+        raise UsageError(
+            f"the image was built for {source.platform or 'no stated platform'}, not for {platform}",
+            place=source.reference,
+            remedy="Leave --platform out, or name an image that holds that platform",
+        )

@@ -1,0 +1,313 @@
+"""A bounded, read-only scanner of tar streams: it lists, it hands out contents, it never writes a file.
+
+Reads POSIX.1-1988 ustar, POSIX.1-2001 pax and the GNU long-name, base-256 and sparse forms, as
+``tar(5)`` of libarchive describes them. Stricter than a runtime where leniency hides files: a wrong checksum, a negative
+or oversized number, or a cut end is an error; an entry with an impossible name is left out and reported.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from zlib import adler32
+
+from pratique.image.limits import Limits
+from pratique.model.errors import InputError
+from pratique.model.files import Anomaly, Entry, Kind
+
+BLOCK = 512
+_ZERO = bytes(BLOCK)
+_KINDS = {
+    b"0": Kind.FILE,
+    b"\0": Kind.FILE,
+    b"7": Kind.FILE,
+    b"S": Kind.FILE,
+    b"1": Kind.HARDLINK,
+    b"2": Kind.SYMLINK,
+    b"3": Kind.CHARACTER,
+    b"4": Kind.BLOCK,
+    b"5": Kind.DIRECTORY,
+    b"6": Kind.FIFO,
+}
+_MAX_SIZE = 1 << 62
+
+
+class Window:
+    """Reads exact runs of bytes from a stream of chunks, and skips runs without copying them."""
+
+    def __init__(self, chunks: Iterator[bytes], place: str) -> None:
+        self._chunks = chunks
+        self._buffer = b""
+        self._at = 0
+        self.place = place
+        self.offset = 0
+
+    def read(self, size: int) -> bytes:
+        """Return exactly ``size`` bytes.
+
+        Raises:
+            InputError: the stream ends before.
+        """
+        data = self._buffer[self._at : self._at + size]
+        self._at += len(data)
+        self.offset += len(data)
+        if len(data) == size:
+            return data
+        parts = [data]
+        missing = size - len(data)
+        while missing:
+            self._fill()
+            piece = self._buffer[:missing]
+            self._at = len(piece)
+            self.offset += len(piece)
+            parts.append(piece)
+            missing -= len(piece)
+        return b"".join(parts)
+
+    def skip(self, size: int) -> None:
+        """Pass over ``size`` bytes.
+
+        Raises:
+            InputError: the stream ends before.
+        """
+        self.offset += size
+        while size > len(self._buffer) - self._at:
+            size -= len(self._buffer) - self._at
+            self._at = len(self._buffer)
+            self._fill()
+        self._at += size
+
+    def ended(self) -> bool:
+        """Say whether the stream is used up."""
+        while self._at == len(self._buffer):
+            chunk = next(self._chunks, None)
+            if chunk is None:
+                return True
+            self._buffer, self._at = chunk, 0
+        return False
+
+    def rest_is_zero(self) -> bool:
+        """Read to the end and say whether only zero bytes were left."""
+        zero = True
+        while not self.ended():
+            rest = self._buffer[self._at :]
+            zero = zero and rest.count(0) == len(rest)
+            self.offset += len(rest)
+            self._at = len(self._buffer)
+        return zero
+
+    def _fill(self) -> None:
+        if self.ended():
+            raise InputError(f"the archive is cut at byte {self.offset}", place=self.place)
+
+
+class Member(NamedTuple):
+    """An entry with its content, which can be read until the next member is asked for.
+
+    Attributes:
+        content: returns the whole content; None where the entry has none or it is stored sparse.
+    """
+
+    entry: Entry
+    content: Callable[[], bytes] | None
+
+
+class _Header(NamedTuple):
+    name: bytes
+    mode: int
+    size: int
+    kind: bytes
+    link: bytes
+
+
+def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[Member]:
+    """Yield the members of a tar stream in order, then read it to its end.
+
+    1. Read a header block; two zero blocks, or the end of the stream at a block's edge, end the archive.
+    2. Take extension headers (pax ``x`` and ``g``, GNU ``L`` and ``K``) into account for the next member.
+    3. Normalise its name; leave out and report what has none inside the root.
+    4. Yield it, and pass over what was not read of its content and padding.
+    5. Read on to the end of the stream: bytes after the archive are reported.
+
+    Args:
+        window: the uncompressed stream.
+        limits: ceilings on entries, header sizes and path lengths.
+        anomalies: receives what was left out.
+
+    Raises:
+        InputError: the archive is damaged, cut or over a limit.
+    """
+    pax_global: dict[str, bytes] = {}
+    pax: dict[str, bytes] = {}
+    count = 0
+    while (block := _next_block(window)) is not None:  # 1
+        header = _parse(block, window)
+        if header.kind in b"xgLK":  # 2
+            _extend(header, window, limits, pax_global if header.kind == b"g" else pax)
+            continue
+        count += 1
+        if count > limits.entries:
+            raise InputError(f"more than {limits.entries} entries in one layer", place=window.place)
+        header = _with_pax(header, pax_global | pax if pax_global else pax, window)
+        sparse = _skip_sparse_headers(header, block, window) or any(k.startswith("GNU.sparse") for k in pax)
+        pax = {}
+        member = _member(header, limits, anomalies, window, sparse=sparse)  # 3
+        end = window.offset + (0 if header.kind in b"123456" else header.size + -header.size % BLOCK)
+        if member:
+            yield member  # 4
+        window.skip(end - window.offset)
+    if not window.rest_is_zero():  # 5
+        anomalies.append(Anomaly("", "bytes after the end of the archive, which runtimes do not read"))
+
+
+def _next_block(window: Window) -> bytes | None:
+    if window.ended():
+        return None
+    block = window.read(BLOCK)
+    if block != _ZERO:
+        return block
+    if not window.ended() and window.read(BLOCK) != _ZERO:
+        raise InputError(f"a lone zero block at byte {window.offset - 2 * BLOCK}", place=window.place)
+    return None
+
+
+def _parse(block: bytes, window: Window) -> _Header:
+    place = f"{window.place}: byte {window.offset - BLOCK}"
+    _check_sum(block, place)
+    name = block[:100].partition(b"\0")[0]
+    if block[257:263] == b"ustar\0" and block[345]:
+        name = block[345:500].partition(b"\0")[0] + b"/" + name
+    mode = _number(block[100:108], place)
+    size = _number(block[124:136], place)
+    return _Header(name, mode & 0o7777, size, block[156:157], block[157:257].partition(b"\0")[0])
+
+
+def _check_sum(block: bytes, place: str) -> None:
+    """Compare the sum of all bytes, the checksum field counted as spaces; old tars summed signed bytes."""
+    want = _number(block[148:156], place)
+    blanked = block[:148] + b"        " + block[156:]
+    if adler32(blanked) & 0xFFFF == (want + 1) % 65521:
+        return
+    if sum(b - 256 if b > 127 else b for b in blanked) != want:
+        raise InputError("a header whose checksum is wrong: this is no tar, or it is damaged", place=place)
+
+
+def _number(field: bytes, place: str) -> int:
+    """Return an octal or base-256 number (tar(5), "Numeric Extensions"); negative ones are refused."""
+    if field[0] & 0x80:
+        value = int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
+        if field[0] == 0xFF or value > _MAX_SIZE:
+            raise InputError("a negative or impossible number in a header", place=place)
+        return value
+    text = field.strip(b"\0 ").partition(b"\0")[0]
+    try:
+        value = int(text or b"0", 8)
+    except ValueError as error:
+        raise InputError(f"not an octal number in a header: {text!r}", place=place) from error
+    if value < 0 or b"_" in text:
+        raise InputError(f"not an octal number in a header: {text!r}", place=place)
+    return value
+
+
+def _extend(header: _Header, window: Window, limits: Limits, pax: dict[str, bytes]) -> None:
+    if header.size > limits.headers:
+        raise InputError(f"an extension header of {header.size} bytes", place=window.place)
+    data = window.read(header.size)
+    window.skip(-header.size % BLOCK)
+    if header.kind == b"L":
+        pax["path"] = data.rstrip(b"\0")
+    elif header.kind == b"K":
+        pax["linkpath"] = data.rstrip(b"\0")
+    else:
+        pax.update(_pax_records(data, window.place))
+
+
+def _pax_records(data: bytes, place: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the records: length, space, key=value, newline (POSIX.1-2001, pax, "pax Extended Header")."""
+    at = 0
+    while at < len(data):
+        digits, space, _ = data[at : at + 20].partition(b" ")
+        length = int(digits) if space and digits.isdigit() else 0
+        record = data[at + len(digits) + 1 : at + length - 1]
+        key, equals, value = record.partition(b"=")
+        if not equals or at + length > len(data) or data[at + length - 1 : at + length] != b"\n":
+            raise InputError("a damaged pax record", place=place)
+        yield key.decode("utf-8", "backslashreplace"), value
+        at += length
+
+
+def _with_pax(header: _Header, pax: dict[str, bytes], window: Window) -> _Header:
+    if not pax:
+        return header
+    size = header.size
+    if "size" in pax:
+        if not pax["size"].isdigit() or len(pax["size"]) > 18:
+            raise InputError("a pax size that is no number", place=window.place)
+        size = int(pax["size"])
+    name = pax.get("GNU.sparse.name", pax.get("path", header.name))
+    return header._replace(name=name, link=pax.get("linkpath", header.link), size=size)
+
+
+def _skip_sparse_headers(header: _Header, block: bytes, window: Window) -> bool:
+    """Pass over the extra headers of an old GNU sparse file (tar(5), "Old GNU Sparse")."""
+    if header.kind != b"S":
+        return False
+    more = block[482]
+    while more:
+        more = window.read(BLOCK)[504]
+    return True
+
+
+def _member(
+    header: _Header, limits: Limits, anomalies: list[Anomaly], window: Window, *, sparse: bool
+) -> Member | None:
+    kind = _KINDS.get(header.kind, Kind.FILE)
+    path, fault = normalise(header.name, limits.path)
+    if kind is Kind.FILE and header.name.endswith(b"/"):
+        kind = Kind.DIRECTORY  # tar(5): V7 archives mark folders by a trailing slash alone
+    if fault:
+        anomalies.append(Anomaly(text_of(header.name[:200]), fault))
+    if not path and kind is not Kind.DIRECTORY:
+        return None
+    link = _link(kind, header.link, limits)
+    size = header.size if kind is Kind.FILE else 0
+    entry = Entry(path, kind, size, header.mode, link)
+    content = None if sparse or kind is not Kind.FILE else _reader(window, size)
+    return Member(entry, content)
+
+
+def _reader(window: Window, size: int) -> Callable[[], bytes]:
+    return lambda: window.read(size)
+
+
+def _link(kind: Kind, link: bytes, limits: Limits) -> str:
+    if kind is Kind.HARDLINK:
+        return normalise(link, limits.path)[0]
+    return text_of(link[: limits.path]) if kind is Kind.SYMLINK else ""
+
+
+def text_of(name: bytes) -> str:
+    """Return a file name as text; bytes that are not UTF-8 become hexadecimal escapes."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def normalise(name: bytes, longest: int) -> tuple[str, str]:
+    """Return (path inside the root, fault).
+
+    ``.`` and empty parts go; ``..`` goes up, never above the root. The path is empty for the root itself and for names
+    that cannot exist in a file system; the fault is empty for names that an honest builder writes.
+    """
+    if len(name) > longest or b"\0" in name:
+        return "", "a name too long for a file system, or with a NUL inside"
+    text = text_of(name)
+    fault = "" if "\\x" not in text or b"\\x" in name else "a name that is not UTF-8"
+    if text.startswith("/"):
+        fault = "an absolute name"
+    if text and "//" not in text and "/." not in text and text[0] not in "./":
+        return text.rstrip("/"), fault
+    parts: list[str] = []
+    for part in text.split("/"):
+        if part == "..":
+            fault = "a name with a parent folder in it"
+            del parts[-1:]
+        elif part not in {"", "."}:
+            parts.append(part)
+    return "/".join(parts), fault

@@ -1,0 +1,171 @@
+"""The merged tree of an image: its layers laid over each other by the OCI whiteout rules (image-spec, layer.md).
+
+Links are followed inside this tree alone, at most 40 times, never by the kernel.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, TreeFile, Unread
+
+_OPAQUE = ".wh..wh..opq"
+_WHITEOUT = ".wh."
+_HOPS = 40
+
+
+class _Node:
+    """A place in the tree: what lies there, and what lies below it."""
+
+    __slots__ = ("children", "file")
+
+    def __init__(self, file: TreeFile | None) -> None:
+        self.file = file
+        self.children: dict[str, _Node] = {}
+
+
+class MergedTree:
+    """The files of an image; implements ``pratique.model.files.Tree``.
+
+    Attributes:
+        anomalies: (layer, anomaly): whiteouts that name nothing.
+    """
+
+    def __init__(self, layers: Sequence[LayerFacts]) -> None:
+        self._root = _Node(None)
+        self._folders: dict[str, str] = {}
+        self.anomalies: list[tuple[int, Anomaly]] = []
+        for index, layer in enumerate(layers):
+            self._lay(index, layer)
+        self._folders = {}
+
+    def _lay(self, index: int, layer: LayerFacts) -> None:
+        """Lay one layer over the tree.
+
+        1. Whiteouts hide what lower layers hold, never what this layer brings, wherever they stand in the stream.
+        2. Then this layer's entries replace what is there; a folder over a folder keeps what is below it.
+        """
+        whiteouts = layer.diff_id is not None  # an unpacked root has none: a name is a name
+        plain: list[Entry] = []
+        for entry in layer.entries:  # 1
+            name = entry.path.rpartition("/")[2]
+            if not whiteouts or not name.startswith(_WHITEOUT):
+                plain.append(entry)
+            elif fault := self._hide(entry.path, name):
+                self.anomalies.append((index, Anomaly(entry.path, fault)))
+        self._folders.clear()
+        for entry in plain:  # 2
+            self._put(entry, index, layer.facts.get(entry.path) or {})
+
+    def _hide(self, path: str, name: str) -> str:
+        folder = self._walk(self._follow(path.rpartition("/")[0], last=True))
+        if name == _OPAQUE:
+            if folder:
+                folder.children.clear()
+            return ""
+        hidden = name.removeprefix(_WHITEOUT)
+        if not hidden or hidden in {".", ".."} or hidden.startswith(_WHITEOUT):
+            return "a whiteout that names nothing"
+        if folder:
+            folder.children.pop(hidden, None)
+        return ""
+
+    def _put(self, entry: Entry, index: int, facts: dict[str, Any]) -> None:
+        path = self.resolve(entry.path)
+        if not path:
+            return
+        here, known = self._root, True
+        for name in path.split("/"):
+            known = name in here.children
+            here = here.children[name] if known else here.children.setdefault(name, _Node(None))
+        file = TreeFile(entry, index, {k: self._fact(v, k, entry) for k, v in facts.items()})
+        if entry.kind is not Kind.DIRECTORY or (here.file and here.file.entry.kind is not Kind.DIRECTORY):
+            if known:
+                self._folders.clear()
+            here.children = {}
+        here.file = file
+
+    def _fact(self, fact: Any, reader: str, entry: Entry) -> Any:
+        """A hard link shares the fact of its target, which lies in this layer or below."""
+        if not isinstance(fact, LinkedFact) or fact.symbolic:
+            return fact
+        target = self._walk(self._follow(fact.target, last=False))
+        found = target.file.facts.get(reader) if target and target.file else None
+        return found or Unread(f"a hard link to {entry.link}, which was not read")
+
+    def _walk(self, path: str) -> _Node | None:
+        node: _Node | None = self._root
+        for part in path.split("/") if path else ():
+            node = node.children.get(part) if node else None
+        return node
+
+    def lookup(self, path: str) -> TreeFile | None:
+        """Return what the path leads to, links followed inside the root; None where it leads nowhere."""
+        node = self._walk(self._follow(path, last=True))
+        return node.file if node else None
+
+    def at(self, path: str) -> TreeFile | None:
+        """Return what lies at exactly this path, no link followed."""
+        node = self._walk(path)
+        return node.file if node else None
+
+    def resolve(self, path: str) -> str:
+        """Return the path with every link among its parent folders followed."""
+        folder, slash, name = path.rpartition("/")
+        if not slash:
+            return path
+        known = self._folders.get(folder)
+        if known is None:
+            known = self._folders[folder] = self._follow(folder, last=True)
+        return f"{known}/{name}" if known else name
+
+    def _follow(self, path: str, *, last: bool) -> str:
+        """Resolve links part by part; beyond 40 the rest is taken as written, as a dangling link would be."""
+        waiting = [part for part in reversed(path.split("/")) if part]
+        done: list[str] = []
+        hops = 0
+        while waiting:
+            part = waiting.pop()
+            if part == "..":
+                del done[-1:]
+            elif part not in {"", "."}:
+                done.append(part)
+                node = self._walk("/".join(done))
+                link = node.file.entry if node and node.file else None
+                if link and link.kind is Kind.SYMLINK and (waiting or last) and hops < _HOPS:
+                    hops += 1
+                    done = [] if link.link.startswith("/") else done[:-1]
+                    waiting.extend(reversed(link.link.split("/")))
+        return "/".join(done)
+
+    def facts(self, reader: str) -> Sequence[tuple[str, TreeFile, Any]]:
+        """Return (path, file, fact) for every fact of one reader, sorted by path."""
+        found = []
+        for path, file in self._all(self._root, ""):
+            fact = file.facts.get(reader)
+            if isinstance(fact, LinkedFact):
+                fact = self._through(path, reader, file)
+            if fact is not None:
+                found.append((path, file, fact))
+        return sorted(found, key=lambda f: f[0])
+
+    def _through(self, path: str, reader: str, file: TreeFile) -> Unread | None:
+        """A symbolic link adds nothing where its target was read or does not exist."""
+        target = self.lookup(path)
+        if target is None or target.entry.kind in {Kind.SYMLINK, Kind.DIRECTORY} or reader in target.facts:
+            return None
+        return Unread(f"a symbolic link to {file.entry.link}, which was not read")
+
+    def files(self) -> Iterator[tuple[str, TreeFile]]:
+        """Yield (path, file) for every entry that is not a folder, in the order of the paths' parts."""
+        return (found for found in self._all(self._root, "") if found[1].entry.kind is not Kind.DIRECTORY)
+
+    def _all(self, node: _Node, prefix: str) -> Iterator[tuple[str, TreeFile]]:
+        stack = [(node, prefix)]
+        while stack:
+            here, path = stack.pop()
+            if here.file and path:
+                yield path, here.file
+            stack.extend(
+                (here.children[name], f"{path}/{name}" if path else name)
+                for name in sorted(here.children, reverse=True)
+            )

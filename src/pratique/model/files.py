@@ -1,0 +1,138 @@
+"""Files of an image: what a layer holds, what a reader made of a file, and the merged tree.
+
+A layer is read once. What is worth keeping of it are its entries (names, kinds, sizes) and the *facts* that readers
+made of the files they asked for. The tree of an image is a pure function of its layers' entries and facts.
+"""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from pratique.model.digest import Digest
+
+
+class Kind(StrEnum):
+    """The kind of a tar or directory entry."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    HARDLINK = "hardlink"
+    CHARACTER = "character device"
+    BLOCK = "block device"
+    FIFO = "fifo"
+    SOCKET = "socket"
+
+
+class Entry(Struct, frozen=True):
+    """One entry of a layer.
+
+    Attributes:
+        path: normalised, relative to the image's root, without a leading slash; bytes that are not UTF-8 as escapes.
+        kind: what it is.
+        size: bytes of content, 0 for all but files.
+        mode: permission bits with set-uid, set-gid and sticky.
+        link: the target of a link: as written for a symbolic link, normalised for a hard link.
+    """
+
+    path: str
+    kind: Kind
+    size: int = 0
+    mode: int = 0
+    link: str = ""
+
+
+class Unread(Struct, frozen=True):
+    """The fact that a wanted file could not be read, and why."""
+
+    reason: str
+
+
+class LinkedFact(Struct, frozen=True):
+    """The fact that a wanted path is a link: its fact is that of the target."""
+
+    target: str
+    symbolic: bool
+
+
+class Anomaly(Struct, frozen=True):
+    """Something in a layer that no honest builder writes; that entry alone was left out."""
+
+    path: str
+    reason: str
+
+
+class LayerFacts(Struct, frozen=True):
+    """All that is kept of one layer.
+
+    Attributes:
+        diff_id: digest of the uncompressed tar stream; None for a plain folder.
+        size: bytes of the uncompressed tar stream.
+        entries: in the order of the stream, whiteouts included.
+        facts: entry path -> reader name -> what the reader returned, ``Unread`` or ``LinkedFact``.
+        anomalies: entries that were left out.
+    """
+
+    diff_id: Digest | None
+    size: int
+    entries: tuple[Entry, ...]
+    facts: dict[str, dict[str, Any]]
+    anomalies: tuple[Anomaly, ...]
+
+
+class Reader(Protocol):
+    """The first half of a cataloger: bytes to facts, while the layer flows by.
+
+    Attributes:
+        name: under which its facts are kept.
+        fatal: whether damage to a wanted file ends the scan, since a list of packages made without it would be a guess.
+    """
+
+    name: str
+    fatal: bool
+
+    def wants(self, path: str, /) -> bool:
+        """Say whether the file at this normalised path is to be read."""
+        ...
+
+    def read(self, content: bytes, /) -> Any:
+        """Reduce a file's whole content to a fact, which depends on the content alone.
+
+        Raises:
+            InputError: the content is damaged; recorded as ``Unread``, or fatal where the reader says so.
+        """
+        ...
+
+
+class TreeFile(Struct):
+    """A file of the merged tree: its entry, the index of the layer that brought it, and its facts."""
+
+    entry: Entry
+    layer: int
+    facts: dict[str, Any]
+
+
+class Tree(Protocol):
+    """The merged file system of an image; an immutable view."""
+
+    def lookup(self, path: str) -> TreeFile | None:
+        """Return what the path leads to, links followed inside the root; None where it leads nowhere."""
+        ...
+
+    def at(self, path: str) -> TreeFile | None:
+        """Return what lies at exactly this path, no link followed."""
+        ...
+
+    def resolve(self, path: str) -> str:
+        """Return the path with every link among its parent folders followed."""
+        ...
+
+    def facts(self, reader: str) -> Sequence[tuple[str, TreeFile, Any]]:
+        """Return (path, file, fact) for every fact of one reader, sorted by path."""
+        ...
+
+    def files(self) -> Iterator[tuple[str, TreeFile]]:
+        """Yield (path, file) for every entry that is not a folder, in the order of the paths' parts."""
+        ...

@@ -1,0 +1,287 @@
+"""The decision: findings and gaps against rules, with every accepted gap named. Pure; the day is an argument.
+
+A pass needs rules that nothing breaks *and* no gap that nobody answers for. A failure outranks an incomplete answer:
+what is known to be wrong is wrong, whatever else is unknown.
+"""
+
+import fnmatch
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct, field
+
+from pratique.formats.text import plural
+from pratique.model.advisory import LEVELS, Feed, Level
+from pratique.model.digest import Digest, digest_of
+from pratique.model.errors import InputError, UsageError
+from pratique.model.finding import Acceptance, Decision, Finding, Findings, OpenGap, Reason, Verdict
+from pratique.model.inventory import Gap
+
+DEFAULT_MAX_AGE = timedelta(days=7)
+_AGE = re.compile(r"(\d{1,5})([dh])")
+_EPSS = re.compile(r"epss>(0|1|0?\.\d{1,6}|1\.0)")
+_RANKED = LEVELS[: LEVELS.index("none")]
+
+
+class Rule(NamedTuple):
+    """One thing that fails an image.
+
+    Attributes:
+        text: as the user wrote it.
+        kind: what it looks at.
+        level: lowest failing severity, for ``severity``.
+        above: failing probability, for ``epss``.
+    """
+
+    text: str
+    kind: Literal["severity", "kev", "epss", "any"]
+    level: Level = "none"
+    above: float = 0.0
+
+
+class Policy(Struct, frozen=True):
+    """Rules, the age that feeds may have, and the gaps that somebody answers for.
+
+    Attributes:
+        digest: of the policy file; None where the rules came from the command line.
+    """
+
+    rules: tuple[Rule, ...]
+    max_age: timedelta = DEFAULT_MAX_AGE
+    acceptances: tuple[Acceptance, ...] = ()
+    digest: Digest | None = None
+
+
+def parse_rule(text: str) -> Rule:
+    """Return a rule: a severity, ``kev``, ``epss>PROBABILITY`` or ``any``.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    word = text.strip().lower()
+    for level in _RANKED:
+        if word == level:
+            return Rule(word, "severity", level)
+    if word == "kev":
+        return Rule(word, "kev")
+    if word == "any":
+        return Rule(word, "any")
+    if found := _EPSS.fullmatch(word):
+        return Rule(word, "epss", above=float(found[1]))
+    raise UsageError(
+        f"not a rule: {text[:60]!r}",
+        place="fail-on",
+        remedy="Use critical, high, medium, low, any, kev or epss>0.5",
+    )
+
+
+class _Document(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab"):
+    """A policy file."""
+
+    fail_on: tuple[str, ...]
+    max_age: str = "7d"
+    accept_gaps: tuple[Acceptance, ...] = field(default=())
+
+
+def parse_policy(data: bytes, place: str) -> Policy:
+    """Return the policy of a TOML file.
+
+    Raises:
+        InputError: it is not TOML, has an unknown key, or accepts a gap without reason, owner or end.
+    """
+    try:
+        document = msgspec.convert(tomllib.loads(data.decode("utf-8")), _Document)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise InputError(
+            f"not a policy ({error})", place=place, remedy="See docs/reference/policy.md"
+        ) from error
+    if not document.fail_on:
+        raise InputError(
+            "a policy without a rule passes everything", place=place, remedy='Add fail-on = ["high", "kev"]'
+        )
+    for acceptance in document.accept_gaps:
+        if not (acceptance.reason.strip() and acceptance.owner.strip()):
+            raise InputError(
+                "a gap accepted without reason or owner",
+                place=place,
+                remedy="Say why, and who answers for it",
+            )
+    try:
+        rules = tuple(parse_rule(text) for text in document.fail_on)
+        return Policy(rules, _age(document.max_age), document.accept_gaps, digest_of(data))
+    except UsageError as error:
+        raise InputError(error.what, place=f"{place}: {error.place}", remedy=error.remedy) from error
+
+
+def _age(text: str) -> timedelta:
+    found = _AGE.fullmatch(text)
+    if not found:
+        raise UsageError(
+            f"not an age: {text[:40]!r}", place="max-age", remedy='Use days or hours, as in "7d" or "36h"'
+        )
+    return timedelta(days=int(found[1])) if found[2] == "d" else timedelta(hours=int(found[1]))
+
+
+def decide(findings: Findings, digest: Digest, policy: Policy | None, now: datetime) -> Decision:
+    """Return the verdict on an image.
+
+    1. Without a policy nothing is judged, and that is said.
+    2. Every finding that breaks a rule fails the image.
+    3. Every gap that nobody answers for today makes the answer incomplete.
+
+    Args:
+        findings: what was found and what was not assessed.
+        digest: of the findings document.
+        policy: rules and accepted gaps; None for no judgement.
+        now: the moment of judgement, UTC.
+    """
+    gaps = tuple(_weighed(findings, policy, now)) if policy else tuple(OpenGap(gap=g) for g in findings.gaps)
+    reasons = (*_broken(findings, policy), *_open(gaps)) if policy else ()
+    return Decision(
+        tool=findings.tool,
+        created=findings.created,
+        clock=findings.clock,
+        verdict=_verdict(policy, reasons),
+        inventory=findings.inventory,
+        findings=digest,
+        policy=policy.digest if policy else None,
+        rules=tuple(rule.text for rule in policy.rules) if policy else (),
+        reasons=reasons,
+        gaps=gaps,
+        unused=tuple(_unused(policy, gaps, now)) if policy else (),
+        counts={level: sum(f.severity.level == level for f in findings.findings) for level in LEVELS},
+    )
+
+
+def _verdict(policy: Policy | None, reasons: tuple[Reason, ...]) -> Verdict:
+    if policy is None or not policy.rules:
+        return "not judged"
+    if any(reason.rule != "coverage" for reason in reasons):
+        return "fail"
+    return "incomplete" if reasons else "pass"
+
+
+def _broken(findings: Findings, policy: Policy) -> Iterator[Reason]:
+    for rule in policy.rules:
+        bad = [f for f in findings.findings if breaks(rule, f)]
+        if bad:
+            ids = tuple(sorted({f.id for f in bad}))
+            packages = len({f.package for f in bad})
+            yield Reason(
+                rule=rule.text,
+                text=f"{plural(len(ids), 'vulnerability')} in {plural(packages, 'package')}",
+                findings=ids,
+            )
+
+
+def breaks(rule: Rule, finding: Finding) -> bool:
+    """Say whether a finding breaks a rule; what has no severity or score breaks none, and is a gap instead."""
+    if rule.kind == "severity":
+        level = finding.severity.level
+        return level in _RANKED and _RANKED.index(level) <= _RANKED.index(rule.level)
+    if rule.kind == "epss":
+        return finding.epss is not None and finding.epss > rule.above
+    return rule.kind == "any" or bool(finding.kev)
+
+
+def _weighed(findings: Findings, policy: Policy, now: datetime) -> Iterator[OpenGap]:
+    """Yield every gap, split by acceptance: packages that an acceptance does not name stay open."""
+    for gap in (*findings.gaps, *_rule_gaps(findings, policy), *_age_gaps(findings, policy, now)):
+        yield from _split(gap, [a for a in policy.acceptances if a.until >= now.date() and _about(a, gap)])
+
+
+def _split(gap: Gap, acceptances: list[Acceptance]) -> Iterator[OpenGap]:
+    if not gap.packages:
+        yield OpenGap(gap=gap, accepted=acceptances[0] if acceptances else None)
+        return
+    left = gap.packages
+    for acceptance in acceptances:
+        taken = tuple(p for p in left if fnmatch.fnmatchcase(p.partition("#")[0], acceptance.packages))
+        left = tuple(p for p in left if p not in set(taken))
+        if taken:
+            yield OpenGap(gap=_narrowed(gap, taken), accepted=acceptance)
+    if left:
+        yield OpenGap(gap=_narrowed(gap, left))
+
+
+def _narrowed(gap: Gap, packages: tuple[str, ...]) -> Gap:
+    if packages == gap.packages:
+        return gap
+    reason = f"{len(packages)} of {gap.reason}"
+    return Gap(kind=gap.kind, subject=gap.subject, reason=reason, packages=packages)
+
+
+def _about(acceptance: Acceptance, gap: Gap) -> bool:
+    return acceptance.gap == gap.kind and acceptance.subject in {"", gap.subject}
+
+
+def _rule_gaps(findings: Findings, policy: Policy) -> Iterator[Gap]:
+    """Yield what keeps a rule from being applied: findings without a severity, or feeds that are not there."""
+    kinds = {rule.kind for rule in policy.rules}
+    unrated = [f for f in findings.findings if f.severity.level == "unrated"]
+    if "severity" in kinds and "any" not in kinds and unrated:
+        text = f"{plural(len(unrated), 'finding')} without a severity, which no severity rule can weigh"
+        yield Gap(
+            kind="unrated",
+            subject="severity",
+            reason=text,
+            packages=tuple(sorted({f.package for f in unrated})),
+        )
+    formats = {feed.format for feed in findings.feeds}
+    if "kev" in kinds and "kev" not in formats:
+        yield Gap(
+            kind="no-scores", subject="kev", reason="no catalogue of exploited vulnerabilities was imported"
+        )
+    without = [f for f in findings.findings if f.epss is None]
+    if "epss" in kinds and ("epss" not in formats or without):
+        text = (
+            f"{plural(len(without), 'finding')} without an EPSS score"
+            if "epss" in formats
+            else "no EPSS scores were imported"
+        )
+        packages = tuple(sorted({f.package for f in without})) if "epss" in formats else ()
+        yield Gap(kind="no-scores", subject="epss", reason=text, packages=packages)
+
+
+def _age_gaps(findings: Findings, policy: Policy, now: datetime) -> Iterator[Gap]:
+    used = {name for a in findings.assessments for name in a.feeds}
+    scored = {rule.kind for rule in policy.rules}
+    for feed in findings.feeds:
+        if (feed.name in used or feed.format in scored) and is_stale(feed, now, policy.max_age):
+            yield Gap(
+                kind="feed-age", subject=feed.name, reason=f"feed {feed.name}: {describe_age(feed, now)}"
+            )
+
+
+def is_stale(feed: Feed, now: datetime, limit: timedelta = DEFAULT_MAX_AGE) -> bool:
+    """Say whether a feed is older than a limit, of unknown age, or dated in the future."""
+    return feed.as_of is None or not timedelta(days=-1) <= now - feed.as_of <= limit
+
+
+def describe_age(feed: Feed, now: datetime) -> str:
+    """Return a feed's age for people."""
+    if feed.as_of is None:
+        return "of unknown age"
+    days = (now - feed.as_of).days
+    return f"dated in the future ({feed.as_of:%Y-%m-%d})" if days < -1 else f"{max(days, 0)} days old"
+
+
+def _open(gaps: tuple[OpenGap, ...]) -> Iterator[Reason]:
+    for gap in gaps:
+        if gap.accepted is None:
+            yield Reason(rule="coverage", text=f"{gap.gap.kind}: {gap.gap.reason}")
+
+
+def _unused(policy: Policy, gaps: tuple[OpenGap, ...], now: datetime) -> Iterator[str]:
+    """Yield acceptances that did nothing: an exception nobody needs, or one that has ended, is worth a look."""
+    used = [gap.accepted for gap in gaps if gap.accepted]
+    for acceptance in policy.acceptances:
+        name = f"{acceptance.gap} ({acceptance.owner}, until {acceptance.until})"
+        if acceptance.until < now.date():
+            yield f"{name}: has ended"
+        elif acceptance not in used:
+            yield f"{name}: matched no gap"

@@ -1,0 +1,112 @@
+"""Where our own files lie, and how they are written: whole or not at all.
+
+A reader sees the old file or the new one. Bounded caches are not here yet.
+"""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pratique.model.errors import PratiqueError, UnavailableError
+
+
+def cache_folder(override: str = "") -> Path:
+    """Return the folder for our own data: the override, else ``XDG_CACHE_HOME/pratique`` (XDG base directories 0.8)."""
+    if override:
+        return Path(override)
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    root = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    return root / "pratique"
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a file so that no reader and no crash ever sees half of it.
+
+    Raises:
+        UnavailableError: the folder or disk refuses.
+    """
+
+    def fill(temporary: Path) -> Path:
+        temporary.write_bytes(data)
+        return path
+
+    create_atomic(path.parent, fill)
+
+
+def create_atomic(folder: Path, fill: Callable[[Path], Path]) -> Path:
+    """Let ``fill`` write a new file in a folder and say what it is to be called; nothing is left behind when it fails.
+
+    Raises:
+        UnavailableError: the folder or disk refuses.
+    """
+    temporary = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o666))
+        path = fill(temporary)
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(folder)
+    except OSError as error:
+        raise _refused(error, folder) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock, so that of two writers one waits for the other.
+
+    Raises:
+        UnavailableError: the folder or disk refuses.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise _refused(error, folder) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _refused(error: OSError, place: Path) -> UnavailableError:
+    remedy = "Free space, or name a folder that this user may write"
+    return UnavailableError((error.strerror or str(error)).lower(), place=str(place), remedy=remedy)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_whole(path: Path, limit: int) -> bytes:
+    """Return the content of a small file of the user's.
+
+    Raises:
+        UnavailableError: it is missing or may not be read.
+        PratiqueError: it is larger than ``limit`` bytes.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise UnavailableError(
+            (error.strerror or str(error)).lower(),
+            place=str(path),
+            remedy="Check the path and its permissions",
+        ) from error
+    if len(data) > limit:
+        raise PratiqueError(
+            f"larger than {limit} bytes", place=str(path), remedy="Name the file that was meant"
+        )
+    return data
