@@ -211,7 +211,7 @@ def _split(gap: Gap, acceptances: list[Acceptance]) -> Iterator[OpenGap]:
 def _narrowed(gap: Gap, packages: tuple[str, ...]) -> Gap:
     if packages == gap.packages:
         return gap
-    reason = f"{len(packages)} of {gap.reason}"
+    reason = f"{gap.reason} ({len(packages)} of {plural(len(gap.packages), 'package')})"
     return Gap(kind=gap.kind, subject=gap.subject, reason=reason, packages=packages)
 
 

@@ -1,5 +1,8 @@
 """Commands: each parses its flags, calls one flow and renders what comes back."""
 
+import os
+import shlex
+import shutil
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -155,13 +158,25 @@ def scan(
         report = flow(request, progress)
     write_outputs(report, outputs)
     if form is ScanFormat.TABLE:
-        show_report(screen, report, every=every)
+        show_report(screen, report, every=every, explain=_explain(source, platform, cache))
     else:
         screen.raw(FORMATS[form](report) + b"\n")
     for name, path in outputs:
         screen.note(f"{name}: {path}")
     code = exits.VERDICTS[report.decision.verdict]
     return failure if report.decision.verdict == "fail" else code
+
+
+def _explain(source: str, platform: str, cache: str) -> str:
+    """Return the command that explains a finding, as it would run in the user's shell."""
+    program = "pratique" if shutil.which("pratique") else sys.argv[0]
+    more = [
+        word
+        for flag, value in (("--platform", platform), ("--cache-dir", cache))
+        if value
+        for word in (flag, value)
+    ]
+    return f"{program} explain {{}} {shlex.join([source, *more]).replace('{', '{{').replace('}', '}}')}"
 
 
 @app.command(
@@ -344,8 +359,14 @@ def run(arguments: list[str]) -> int:
         return exits.INTERRUPTED
     except _CLICK_ERROR as error:
         return _usage(error)
-    except BrokenPipeError:
-        sys.stdout = None
+    except BrokenPipeError:  # the reader of our output went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        if debug:
+            raise
+        what = f"a fault of Pratique ({type(error).__name__}: {error})"
+        Screen().error(PratiqueError(what, remedy="Run it again with --debug and report what it prints"))
         return 1
     return int(outcome or 0)
 

@@ -1,34 +1,47 @@
 """A scan on a terminal: what is in the image, what is wrong, what was not assessed, and the decision."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 
 from rich.text import Text
 
 from pratique.cli.screen import STYLES, Screen, text
+from pratique.flows.summary import Row, summarise, urgency
 from pratique.formats.documents import Report
 from pratique.formats.text import plural
-from pratique.model.advisory import LEVELS, Feed
-from pratique.model.finding import Decision, Finding, Findings
-from pratique.model.inventory import Inventory
+from pratique.model.advisory import LEVELS, Feed, Level
+from pratique.model.finding import Acceptance, Decision, Findings
+from pratique.model.inventory import Gap, Inventory
 from pratique.policy import describe_age, is_stale
 
 _VERDICTS = {"pass": "bold green", "fail": "bold red", "incomplete": "bold yellow", "not judged": "bold"}
+_COMPLETENESS = {
+    "complete": ", every package database that was found was read",
+    "partial": ", see what was not read below",
+    "unknown": ", no package database was found",
+}
 _SHOWN = 3
+_LEVELS: tuple[Level, ...] = ("critical", "high", "medium", "low", "unrated")
+_WORDS = ("Crit", "High", "Med", "Low", "Unrated")
+_LETTERS = ("C", "H", "M", "L", "?")
 
 
-def show_report(screen: Screen, report: Report, *, every: bool) -> None:
+def show_report(screen: Screen, report: Report, *, every: bool, explain: str) -> None:
     """Print a scan.
 
     Args:
         screen: where to.
         report: what was found.
         every: one row for each finding instead of one for each package.
+        explain: the next command, with ``{}`` where the id of a finding belongs.
     """
     _inventory(screen, report.inventory)
     _found(screen, report.findings, report.decision, every=every)
     _coverage(screen, report.findings)
     _decision(screen, report)
+    if report.findings.findings:
+        worst = min(report.findings.findings, key=urgency)
+        screen.heading("Next")
+        screen.line(f"  {explain.format(worst.id)}")
 
 
 def _inventory(screen: Screen, inventory: Inventory) -> None:
@@ -48,7 +61,7 @@ def _inventory(screen: Screen, inventory: Inventory) -> None:
     if source.other_platforms:
         screen.line(text(f"Not read: {', '.join(source.other_platforms)}", "yellow"))
     style = "green" if inventory.completeness == "complete" else "yellow"
-    screen.line("Inventory: ", text(inventory.completeness, style))
+    screen.line("Inventory: ", text(inventory.completeness, style), _COMPLETENESS[inventory.completeness])
 
 
 def _found(screen: Screen, findings: Findings, decision: Decision, *, every: bool) -> None:
@@ -63,68 +76,30 @@ def _found(screen: Screen, findings: Findings, decision: Decision, *, every: boo
     screen.line(*levels, text(f"{exploited} known to be exploited", "bold red") if exploited else "")
     if findings.findings:
         screen.line()
-        columns = ("Package", "Installed", "Fixed in", "Severity", "EPSS", "Vulnerabilities")
-        screen.table(columns, _rows(findings.findings, every=every), right=("EPSS",))
+        rows = (_cells(row) for row in summarise(findings.findings, every=every))
+        counts = _WORDS if screen.width >= 100 else _LETTERS
+        columns = ("Package", "Installed", "Fixed in", *counts, "EPSS", "Most urgent")
+        screen.table(columns, rows, right=columns[3:9], whole=columns[9:])
 
 
-def _rows(findings: Sequence[Finding], *, every: bool) -> Iterator[tuple[str | Text, ...]]:
-    """Yield one row for each package, or each finding; binaries of one Debian source share a row."""
-    groups: dict[tuple[str, ...], list[Finding]] = {}
-    for finding in findings:
-        groups.setdefault((finding.package, finding.id) if every else _shared(finding), []).append(finding)
-    for group in sorted(groups.values(), key=lambda g: min(map(urgency, g))):
-        group.sort(key=urgency)
-        once = list({f.id: f for f in reversed(group)}.values())[::-1]
-        epss = max((f.epss for f in group if f.epss is not None), default=None)
-        shown = "" if epss is None else f"{epss:.3f}"
-        yield _name(group), group[0].version, _fixed(once), _severity(once), shown, _ids(once)
-
-
-def _shared(finding: Finding) -> tuple[str, ...]:
-    """Return what findings of one row have in common; of Python, each installation has a row of its own."""
-    match = finding.matches[0]
-    own = "" if finding.purl.startswith("pkg:deb/") else finding.package
-    return own, match.name, match.version, finding.version
-
-
-def _name(group: list[Finding]) -> str:
-    first = group[0]
-    packages = sorted({f.name for f in group})
-    if len(packages) > 1:
-        return f"{first.matches[0].name} ({len(packages)} packages)"
-    return f"{first.name} (vendored)" if first.vendored else first.name
-
-
-def urgency(finding: Finding) -> tuple[bool, float, float, str, str]:
-    """Return the order of findings: exploited, then severe, then likely; lowest first."""
-    return not finding.kev, -finding.severity.score, -(finding.epss or 0.0), finding.name, finding.id
-
-
-def _fixed(group: list[Finding]) -> str:
-    versions = sorted({f.fixed for f in group if f.fixed})
-    if not versions:
-        return "none known"
-    unfixed = sum(not f.fixed for f in group)
-    shown = versions[0] if len(versions) == 1 else f"{len(versions)} versions"
-    return f"{shown}, {unfixed} without" if unfixed else shown
-
-
-def _severity(group: list[Finding]) -> Text:
-    counts = Counter(f.severity.level for f in group)
-    spans: list[Text] = []
-    for level in LEVELS:
-        if counts[level]:
-            label = f"{counts[level]:,} {level}" if len(group) > 1 else level
-            spans += [text(" "), text(label, STYLES[level])]
-    return Text.assemble(*spans[1:])
-
-
-def _ids(group: list[Finding]) -> Text:
-    spans = [
-        text(f"{f.id}{' (exploited)' if f.kev else ''} ", "bold red" if f.kev else "") for f in group[:_SHOWN]
+def _cells(row: Row) -> tuple[str | Text, ...]:
+    counts = [
+        text(f"{row.counts[level]:,}" if row.counts.get(level) else "", STYLES[level]) for level in _LEVELS
     ]
-    more = len(group) - _SHOWN
-    return Text.assemble(*spans, text(f"+{more:,}" if more > 0 else "", "dim"))
+    worst = text(row.worst.id + " KEV" * bool(row.worst.kev), "bold red" if row.worst.kev else "")
+    return _name(row), row.version, _fixed(row), *counts, "" if row.epss is None else f"{row.epss:.3f}", worst
+
+
+def _name(row: Row) -> str:
+    if row.packages > 1:
+        return f"{row.name} (x{row.packages})"
+    return f"{row.name} (vendored)" if row.worst.vendored else row.name
+
+
+def _fixed(row: Row) -> str:
+    if not row.unfixed:
+        return row.fixed
+    return f"{row.fixed} ({row.unfixed} open)" if row.fixed else "none known"
 
 
 def _coverage(screen: Screen, findings: Findings) -> None:
@@ -189,18 +164,21 @@ def _decision(screen: Screen, report: Report) -> None:
     for reason in decision.reasons:
         example = f" ({', '.join(reason.findings[:_SHOWN])}{', …' if len(reason.findings) > _SHOWN else ''})"
         screen.line(text("  - ", "red"), f"{reason.rule}: {reason.text}{example if reason.findings else ''}")
-    for gap in decision.gaps:
-        if gap.accepted:
-            a = gap.accepted
-            screen.line(
-                text("  - ", "dim"),
-                f"accepted: {gap.gap.kind}: {gap.gap.reason}: {a.reason} ({a.owner}, until {a.until})",
-            )
+    for accepted, gaps in _accepted(decision).items():
+        screen.line(
+            text("  - ", "dim"), f"accepted by {accepted.owner} until {accepted.until}: {accepted.reason}"
+        )
+        for gap in gaps:
+            screen.line(text(f"      {gap.kind}: {gap.reason}", "dim"))
     for unused in decision.unused:
         screen.line(text("  - ", "yellow"), f"acceptance without effect: {unused}")
     if report.findings.clock != "system":
         screen.line(text(f"  Judged as of {decision.created:%Y-%m-%d} ({report.findings.clock})", "yellow"))
-    if report.findings.findings:
-        worst = min(report.findings.findings, key=urgency)
-        screen.heading("Next")
-        screen.line(f"  pratique explain {worst.id} {report.inventory.source.reference}")
+
+
+def _accepted(decision: Decision) -> dict[Acceptance, list[Gap]]:
+    grouped: dict[Acceptance, list[Gap]] = {}
+    for gap in decision.gaps:
+        if gap.accepted:
+            grouped.setdefault(gap.accepted, []).append(gap.gap)
+    return grouped

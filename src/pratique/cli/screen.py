@@ -46,6 +46,11 @@ class Screen:
         self._err = Console(stderr=True, highlight=False, no_color=plain or None)
         self.quiet = quiet
 
+    @property
+    def width(self) -> int:
+        """Columns of the screen."""
+        return self._out.width
+
     def line(self, *spans: str | Text) -> None:
         """Print one line of spans."""
         self._out.print(Text.assemble(*(text(s) if isinstance(s, str) else s for s in spans)))
@@ -56,12 +61,24 @@ class Screen:
         self._out.print(text(title, "bold"))
 
     def table(
-        self, columns: Sequence[str], rows: Iterator[Sequence[str | Text]], right: Sequence[str] = ()
+        self,
+        columns: Sequence[str],
+        rows: Iterator[Sequence[str | Text]],
+        *,
+        right: Sequence[str] = (),
+        whole: Sequence[str] = (),
     ) -> None:
-        """Print a table; numbers to the right."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", show_edge=False)
+        """Print a table: some columns to the right, some never broken over lines."""
+        table = Table(
+            box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False
+        )
         for column in columns:
-            table.add_column(column, justify="right" if column in right else "left", overflow="fold")
+            table.add_column(
+                column,
+                justify="right" if column in right else "left",
+                overflow="fold",
+                no_wrap=column in whole,
+            )
         for row in rows:
             table.add_row(*(text(c) if isinstance(c, str) else c for c in row))
         self._out.print(table)

@@ -16,6 +16,7 @@ from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnsupportedError, UntrustedError
 
 CHUNK = 256 * 1024
+_DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ"
 
 
@@ -132,7 +133,7 @@ def _gunzip(blob: VerifiedBlob, data: bytes) -> Iterator[bytes]:
         while not member.eof:
             try:
                 yield member.decompress(data, MIB)
-            except igzip_lib.IsalError as error:
+            except _DAMAGED as error:
                 raise InputError(f"the gzip stream is damaged ({error})", place=blob.place) from error
             data = blob.read() if member.needs_input and not member.eof else b""
             if not data and member.needs_input and not member.eof:
