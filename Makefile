@@ -8,7 +8,7 @@ BIN    := .venv/bin
 DEMO   := .demo
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help demo test check lint types imports docs bench lock reference clean
+.PHONY: help demo test check unit pythons lint types imports docs bench lock reference clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,7 +22,13 @@ test: $(BIN)/.dev  ## run the whole test suite
 	@scripts/debian.sh test
 	@$(BIN)/pytest -n auto --dist loadgroup
 
-check: lint types imports docs  ## what CI runs before the tests: format, lint, types, imports, docs
+pythons: $(BIN)/.dev  ## run the unit tests on every other Python from 3.11 on that the machine has
+	@scripts/pythons.sh
+
+check: lint types imports unit docs  ## format, lint, types, import contracts, unit tests, docs
+
+unit: $(BIN)/.dev
+	@$(BIN)/pytest -n auto -m "not e2e" --quiet
 
 lint: $(BIN)/.dev
 	@$(BIN)/ruff format --check --quiet

@@ -35,26 +35,28 @@ pip_listing() {
 
 # The Debian mirror of the user's own apt sources, in either format.
 debian_mirror() {
-  local targets uri
   # shellcheck disable=SC2016 # apt-get expands these itself
-  targets=$(apt-get indextargets \
-    --format '$(CODENAME)|$(ORIGIN)|$(LABEL)|$(RELEASE)|$(REPO_URI)' 'Created-By: Packages')
+  local targets uri fields='$(CODENAME)|$(ORIGIN)|$(LABEL)|$(RELEASE)|$(REPO_URI)'
   # bookworm first; then any Debian release: mirrors carry them all. Before the
   # first "apt-get update" the origin is not known, so the suite has to do.
+  targets=$(apt-get indextargets --format "$fields"
+    apt-get indextargets --no-release-info --format "$fields")
   uri=$(awk -F'|' '
     $2 == "Debian" && $3 == "Debian" && $1 == "bookworm" { print 1, $5 }
     $2 == "Debian" && $3 == "Debian"                     { print 2, $5 }
-    $2 == "" && $4 == "bookworm"                         { print 3, $5 }
+    $2 !~ /^[A-Z]/ && $4 == "bookworm"                   { print 3, $5 }
   ' <<<"$targets" | sort -s -n -k1,1 | awk 'NR == 1 { print $2 }')
+  uri=${uri%/}
   if [[ $uri == mirror+file:* ]]; then
-    uri=$(awk '/^http/ { print $1; exit }' "${uri#mirror+file:}")
+    uri=${uri#mirror+file:}
+    uri=$(awk '/^http/ { print $1; exit }' "${uri#//}")
   fi
   [[ $uri =~ ^https?:// ]] ||
-    die "no http(s) mirror of Debian in apt's sources (found: ${uri:-none})"
+    die "no http(s) mirror of Debian in apt's sources (found: ${uri:-none}); is \"apt-get update\" due?"
   printf '%s\n' "${uri%/}"
 }
 
-work='' child=''
+work='' child='' made=''
 cleanup() {
   # All mounts live in the child's own namespace: they end with it, and so this
   # rm can reach no folder that was mounted into the build.
@@ -63,6 +65,7 @@ cleanup() {
     wait "$child" 2>/dev/null || true
   fi
   if [[ -n $work ]]; then rm -rf --one-file-system "$work"; fi
+  if [[ -n $made ]]; then rmdir "$made" 2>/dev/null || true; fi
 }
 trap cleanup EXIT
 trap 'exit 130' INT
@@ -143,7 +146,7 @@ build_image() { # build_image CONTEXT STAGE LAYOUT
   while read -r line; do mounts+=(--volume "$line:ro"); done <"$work/mounts"
   # As root, buildah also keeps a cache in this folder whatever --root says: an
   # empty file system on top of it takes what it writes there.
-  local made='' ; [[ -d /var/lib/containers ]] || made=yes
+  [[ -d /var/lib/containers ]] || made=/var/lib/containers
   mkdir -p "$work/tmp" /var/lib/containers
   echo '{"default": [{"type": "insecureAcceptAnything"}]}' >"$work/policy.json"
   # shellcheck disable=SC2016 # the inner shell expands $@
@@ -157,7 +160,6 @@ build_image() { # build_image CONTEXT STAGE LAYOUT
     --volume "$2:/mnt:ro" "${mounts[@]}" --tag pratique-demo "$1"
   isolated "writing the OCI layout" "${buildah[@]}" push --signature-policy "$work/policy.json" \
     pratique-demo "oci:$3:latest"
-  if [[ -n $made ]]; then rmdir /var/lib/containers; fi
 }
 
 # Stops when a file outside /usr, a file name or the configuration has an address
@@ -241,4 +243,5 @@ main() {
   say "done: $out/image ($(du -sh "$out/image" | cut -f1))"
 }
 
-main "$@"
+# On one line, so that bash has read all of it if this file changes meanwhile.
+main "$@"; exit

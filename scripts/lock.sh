@@ -9,4 +9,5 @@ lock() {
         --no-header --no-annotate "$@" --output-file "requirements/$out"
 }
 lock run.txt pyproject.toml
-lock dev.txt pyproject.toml --group dev --constraint requirements/run.txt
+lock test.txt pyproject.toml --group test --constraint requirements/run.txt
+lock dev.txt pyproject.toml --group dev --constraint requirements/test.txt

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import threading
@@ -19,20 +20,22 @@ from PIL import Image
 from sklearn.neural_network import MLPClassifier
 from werkzeug.serving import make_server
 
+LIMIT = 1 << 20
+
 
 def read_pixels() -> np.ndarray:
     """Return the 64 values (0 to 1) in the request; ValueError if it has none."""
-    if request.is_json:
-        body = request.get_json(silent=True)
-        pixels = np.asarray(body.get("pixels") if isinstance(body, dict) else None, dtype=float)
-        pixels = pixels.ravel() / 16
-    else:
-        try:
-            image = Image.open(io.BytesIO(request.get_data()))
-            small = image.convert("L").resize((8, 8))
-        except (OSError, Image.DecompressionBombError) as error:
-            raise ValueError("not an image") from error
-        pixels = np.asarray(small, dtype=float).ravel() / 255
+    data = request.stream.read(LIMIT + 1)
+    if len(data) > LIMIT:
+        raise ValueError(f"more than {LIMIT} bytes")
+    try:
+        if request.is_json:
+            pixels = np.asarray(json.loads(data)["pixels"], dtype=float).ravel() / 16
+        else:
+            image = Image.open(io.BytesIO(data)).convert("L").resize((8, 8))
+            pixels = np.asarray(image, dtype=float).ravel() / 255
+    except (OSError, KeyError, SyntaxError, TypeError, Image.DecompressionBombError) as error:
+        raise ValueError("neither an image nor a list of pixels") from error
     if pixels.shape != (64,) or not np.isfinite(pixels).all():
         raise ValueError("expected 64 finite numbers")
     return pixels
@@ -41,7 +44,6 @@ def read_pixels() -> np.ndarray:
 def create_app(model: MLPClassifier) -> Flask:
     """Return the web application that answers with this model."""
     app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = 1 << 20
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -51,7 +53,7 @@ def create_app(model: MLPClassifier) -> Flask:
     def predict() -> Response | tuple[Response, int]:
         try:
             scores = model.predict_proba([read_pixels()])[0]
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             return jsonify(error=str(error)), 400
         return jsonify(digit=int(scores.argmax()), probability=round(float(scores.max()), 4))
 

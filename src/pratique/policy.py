@@ -132,6 +132,7 @@ def decide(findings: Findings, digest: Digest, policy: Policy | None, now: datet
     1. Without a policy nothing is judged, and that is said.
     2. Every finding that breaks a rule fails the image.
     3. Every gap that nobody answers for today makes the answer incomplete.
+    4. So does an image without a package, or a judgement without advisories; nobody can answer for those.
 
     Args:
         findings: what was found and what was not assessed.
@@ -140,7 +141,7 @@ def decide(findings: Findings, digest: Digest, policy: Policy | None, now: datet
         now: the moment of judgement, UTC.
     """
     gaps = tuple(_weighed(findings, policy, now)) if policy else tuple(OpenGap(gap=g) for g in findings.gaps)
-    reasons = (*_broken(findings, policy), *_open(gaps)) if policy else ()
+    reasons = (*_broken(findings, policy), *_open(gaps), *_nothing(findings)) if policy else ()
     return Decision(
         tool=findings.tool,
         created=findings.created,
@@ -196,7 +197,7 @@ def _weighed(findings: Findings, policy: Policy, now: datetime) -> Iterator[Open
 
 def _split(gap: Gap, acceptances: list[Acceptance]) -> Iterator[OpenGap]:
     if not gap.packages:
-        yield OpenGap(gap=gap, accepted=acceptances[0] if acceptances else None)
+        yield OpenGap(gap=gap, accepted=next((a for a in acceptances if a.packages == "*"), None))
         return
     left = gap.packages
     for acceptance in acceptances:
@@ -274,6 +275,14 @@ def _open(gaps: tuple[OpenGap, ...]) -> Iterator[Reason]:
     for gap in gaps:
         if gap.accepted is None:
             yield Reason(rule="coverage", text=f"{gap.gap.kind}: {gap.gap.reason}")
+
+
+def _nothing(findings: Findings) -> Iterator[Reason]:
+    """Yield what leaves nothing to judge: silence about no package, or by no advisory, clears nothing."""
+    if not findings.assessments:
+        yield Reason(rule="coverage", text="no package was found in the image")
+    if findings.snapshot is None:
+        yield Reason(rule="coverage", text="no advisory was imported")
 
 
 def _unused(policy: Policy, gaps: tuple[OpenGap, ...], now: datetime) -> Iterator[str]:

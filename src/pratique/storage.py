@@ -7,10 +7,10 @@ import fcntl
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pratique.model.errors import PratiqueError, UnavailableError
+from pratique.model.errors import InputError, UnavailableError
 
 
 def cache_folder(override: str = "") -> Path:
@@ -25,15 +25,28 @@ def cache_folder(override: str = "") -> Path:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that no reader and no crash ever sees half of it.
 
+    A link is followed; a pipe or device is written to as it is, since putting a file in its place would break others.
+
     Raises:
         UnavailableError: the folder or disk refuses.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        _write_through(path, data)
+        return
+    real = path.resolve()
 
     def fill(temporary: Path) -> Path:
         temporary.write_bytes(data)
-        return path
+        return real
 
-    create_atomic(path.parent, fill)
+    create_atomic(real.parent, fill)
+
+
+def _write_through(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise _refused(error, path) from error
 
 
 def create_atomic(folder: Path, fill: Callable[[Path], Path]) -> Path:
@@ -53,7 +66,8 @@ def create_atomic(folder: Path, fill: Callable[[Path], Path]) -> Path:
     except OSError as error:
         raise _refused(error, folder) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it was moved, or never made
+            temporary.unlink()
     return path
 
 
@@ -94,7 +108,7 @@ def read_whole(path: Path, limit: int) -> bytes:
 
     Raises:
         UnavailableError: it is missing or may not be read.
-        PratiqueError: it is larger than ``limit`` bytes.
+        InputError: it is larger than ``limit`` bytes.
     """
     try:
         with path.open("rb") as file:
@@ -106,7 +120,5 @@ def read_whole(path: Path, limit: int) -> bytes:
             remedy="Check the path and its permissions",
         ) from error
     if len(data) > limit:
-        raise PratiqueError(
-            f"larger than {limit} bytes", place=str(path), remedy="Name the file that was meant"
-        )
+        raise InputError(f"larger than {limit} bytes", place=str(path), remedy="Name the file that was meant")
     return data

@@ -83,3 +83,21 @@ def symlink(name: str, target: str) -> Item:
 
 def hardlink(name: str, target: str) -> Item:
     return Item(name, kind=b"1", link=target)
+
+
+def patched(data: bytes, *changes: tuple[int, bytes]) -> bytes:
+    """Return a member with bytes of its header replaced and the checksum right again."""
+    block = bytearray(data[:BLOCK])
+    for at, value in changes:
+        block[at : at + len(value)] = value
+    return with_checksum(block) + data[BLOCK:]
+
+
+def pax(records: dict[str, bytes], kind: bytes = b"x") -> bytes:
+    """Return an extended header: ``x`` for the next member, ``g`` for all that follow."""
+    return member(Item("pax", b"".join(pax_record(k.encode(), v) for k, v in records.items()), kind))
+
+
+def long_name(name: bytes, kind: bytes = b"L") -> bytes:
+    """Return a GNU long name (``L``) or link target (``K``) for the next member."""
+    return member(Item("././@LongLink", name, kind))

@@ -7,6 +7,7 @@ a sample of unknown age, so that it can find flaws but never clear a package.
 import gzip
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -21,6 +22,8 @@ from pratique.storage import read_whole
 
 DECLARATION = "feeds.toml"
 _MIB = 1 << 20
+BROKEN = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError)
+"""What the standard library raises for archives that are damaged, cut or encrypted."""
 _LINE = 64 * _MIB
 _TOTAL = 16 << 30
 _SUFFIXES = (".json", ".jsonl", ".jsonl.gz", ".zip", ".csv", ".csv.gz")
@@ -84,9 +87,12 @@ def find_feeds(path: Path) -> list[FeedFiles]:
 def _declarations(path: Path) -> Declarations:
     try:
         document = tomllib.loads(read_whole(path, _MIB).decode("utf-8"))
-        return msgspec.convert(document, Declarations)
+        declarations = msgspec.convert(document, Declarations)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError, RecursionError) as error:
         raise InputError(str(error), place=str(path), remedy="Correct the declaration") from error
+    if not declarations.feed:
+        raise InputError("no feed is declared", place=str(path), remedy="Add a [[feed]]")
+    return declarations
 
 
 def _declared(folder: Path, declared: Declared) -> FeedFiles:
@@ -165,7 +171,7 @@ def documents(path: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path), read_whole(path, _LINE)
         else:
             yield from ((f"{path}: line {n}", line) for n, line in lines(path) if line.strip())
-    except (OSError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except BROKEN as error:
         raise InputError(
             f"cannot be read ({error})", place=str(path), remedy="Fetch the feed again"
         ) from error

@@ -91,7 +91,7 @@ def decode(data: bytes, place: str) -> OsvRecord:
     """
     try:
         return _DECODER.decode(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"not an OSV record ({error})", place=place, remedy="Fetch the feed again, or leave the file out"
         ) from error

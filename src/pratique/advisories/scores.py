@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from pratique.advisories.feeds import lines
+from pratique.advisories.feeds import BROKEN, lines
 from pratique.model.errors import InputError
 from pratique.storage import read_whole
 
@@ -29,6 +29,11 @@ class KevCatalogue(Struct, rename="camel"):
     date_released: datetime
     vulnerabilities: list[KevEntry]
 
+    @property
+    def released(self) -> datetime:
+        """When it was released; without an offset that is UTC."""
+        return self.date_released if self.date_released.tzinfo else self.date_released.replace(tzinfo=UTC)
+
 
 def read_kev(path: Path) -> KevCatalogue:
     """Return the catalogue.
@@ -38,7 +43,7 @@ def read_kev(path: Path) -> KevCatalogue:
     """
     try:
         return msgspec.json.decode(read_whole(path, 256 << 20), type=KevCatalogue)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"not a KEV catalogue ({error})", place=str(path), remedy="Fetch the feed again"
         ) from error
@@ -56,14 +61,23 @@ def read_epss(path: Path) -> tuple[datetime | None, Iterator[tuple[str, float, f
     if not header.startswith("cve,epss,percentile"):
         raise InputError("not an EPSS table", place=f"{path}: line 1", remedy="Fetch the feed again")
     found = _DATE.search(comment) if comment.startswith("#") else None
-    as_of = datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else None
+    as_of = _moment(found[0], path) if found else None
     return as_of, (_score(row, path) for row in rows if row)
+
+
+def _moment(text: str, path: Path) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise InputError(
+            f"not a date: {text!r}", place=f"{path}: line 1", remedy="Fetch the feed again"
+        ) from error
 
 
 def _rows(path: Path) -> Iterator[str]:
     try:
         yield from (line.decode("ascii").strip() for _, line in lines(path))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (*BROKEN, UnicodeDecodeError) as error:
         raise InputError(
             f"cannot be read ({error})", place=str(path), remedy="Fetch the feed again"
         ) from error

@@ -1,7 +1,8 @@
-"""The snapshot: everything known on one day, immutable, named by its digest, swapped in whole.
+"""The snapshot: everything known on one day, immutable, swapped in whole.
 
-One SQLite file, written once and opened read-only. Its digest is that of its content, not of the file: the same feeds
-give the same digest on every machine.
+One SQLite file, written once and opened read-only. Its digest is that of its content: the same feeds give the same
+digest on every machine. The file is named by the digest of its bytes, which is checked whenever it is opened: a page
+that was lost would hold advisories that nobody misses.
 """
 
 import hashlib
@@ -11,6 +12,7 @@ from contextlib import closing
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import msgspec
 from msgspec.structs import replace
@@ -20,18 +22,21 @@ from pratique.advisories.osv import advisories, decode
 from pratique.advisories.scores import read_epss, read_kev
 from pratique.model.advisory import Advisory, Exploitation, Feed
 from pratique.model.digest import Digest, parse_digest
-from pratique.model.errors import InputError, UnavailableError
+from pratique.model.errors import InputError, PratiqueError, UnavailableError
 from pratique.storage import create_atomic, locked, read_whole, write_atomic
 
 _SCHEMA = """
 PRAGMA page_size = 4096;
+CREATE TABLE snapshot (digest TEXT NOT NULL);
 CREATE TABLE feed (name TEXT PRIMARY KEY, declared BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE advisory (feed TEXT, ecosystem TEXT, name TEXT, records BLOB NOT NULL,
   PRIMARY KEY (ecosystem, name, feed)) WITHOUT ROWID;
 CREATE TABLE exploitation (feed TEXT, cve TEXT, kev TEXT NOT NULL, epss REAL, percentile REAL,
   PRIMARY KEY (cve, feed)) WITHOUT ROWID;
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
+_LAYOUT = 2
+_AGAIN = "Import all feeds again"
 _TABLES = ("feed", "advisory", "exploitation")
 _ENCODER = msgspec.msgpack.Encoder()
 _RECORDS = msgspec.msgpack.Decoder(tuple[Advisory, ...])
@@ -57,32 +62,33 @@ class Snapshot:
     """An open snapshot; implements ``pratique.model.advisory.Knowledge``.
 
     Raises:
-        InputError: the file is no snapshot of this version.
+        InputError: the file is damaged, or no snapshot of this version.
+        UnavailableError: it is gone or may not be read.
     """
 
-    def __init__(self, path: Path, digest: Digest) -> None:
-        self.digest: Digest | None = digest
+    def __init__(self, path: Path) -> None:
         self._place = str(path)
+        if _file_digest(path) != f"sha256:{path.stem}":
+            raise self._damaged("its bytes have changed")
         try:
-            self._connection = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
-            version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-            rows = self._connection.execute("SELECT declared FROM feed ORDER BY name").fetchall()
-            self.feeds = tuple(_FEED.decode(row[0]) for row in rows)
-        except (sqlite3.Error, msgspec.DecodeError) as error:
-            raise self._damaged(error) from error
-        if version != 1:
-            raise InputError(
-                f"a snapshot of layout {version}", place=self._place, remedy="Import the feeds again"
+            self._connection = sqlite3.connect(
+                f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True, check_same_thread=False
             )
+        except sqlite3.Error as error:
+            raise self._damaged(error) from error
+        finalize(self, self._connection.close)
+        if self._rows("PRAGMA user_version", ()) != [(_LAYOUT,)]:
+            raise InputError("a snapshot of another layout", place=self._place, remedy=_AGAIN)
+        self.digest: Digest | None = parse_digest(self._rows("SELECT digest FROM snapshot", ())[0][0])
+        self.feeds = tuple(
+            _FEED.decode(row[0]) for row in self._rows("SELECT declared FROM feed ORDER BY name", ())
+        )
         self.advisories = lru_cache(maxsize=None)(self._advisories)
 
     def _advisories(self, ecosystem: str, name: str) -> tuple[Advisory, ...]:
         """Return every advisory about a package name, sorted by id."""
         rows = self._rows("SELECT records FROM advisory WHERE ecosystem = ? AND name = ?", (ecosystem, name))
-        try:
-            found = [advisory for (records,) in rows for advisory in _RECORDS.decode(records)]
-        except msgspec.DecodeError as error:
-            raise self._damaged(error) from error
+        found = [advisory for (records,) in rows for advisory in _RECORDS.decode(records)]
         return tuple(sorted(found, key=lambda a: (a.id, a.feed)))
 
     def exploitation(self, cve: str) -> Exploitation:
@@ -107,10 +113,8 @@ class Snapshot:
         except sqlite3.Error as error:
             raise self._damaged(error) from error
 
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(
-            f"the snapshot is damaged ({error})", place=self._place, remedy="Import the feeds again"
-        )
+    def _damaged(self, why: object) -> InputError:
+        return InputError(f"the snapshot is damaged ({why})", place=self._place, remedy=_AGAIN)
 
 
 def _quoted(path: Path) -> str:
@@ -125,24 +129,36 @@ def open_snapshot(folder: Path) -> Snapshot | NoSnapshot:
         UnavailableError: it may not be read.
     """
     pointer = folder / "current"
-    if not pointer.exists():
-        return NoSnapshot()
-    digest = parse_digest(read_whole(pointer, 100).decode("ascii", "replace").strip(), place=str(pointer))
-    path = _file(folder, digest)
-    if not path.exists():
-        raise UnavailableError("the snapshot is gone", place=str(path), remedy="Import the feeds again")
-    return Snapshot(path, digest)
+    while pointer.exists():
+        named = read_whole(pointer, 100)
+        try:
+            digest = parse_digest(named.decode("ascii", "replace").strip(), place=str(pointer))
+            return Snapshot(_file(folder, digest))
+        except PratiqueError:
+            if read_whole(pointer, 100) == named:  # else an import has just swapped another one in
+                raise
+    return NoSnapshot()
 
 
 def _file(folder: Path, digest: Digest) -> Path:
     return folder / f"{digest.removeprefix('sha256:')}.sqlite"
 
 
-def build(folder: Path, sources: Sequence[FeedFiles], progress: Callable[[str], None]) -> Digest:
+def _file_digest(path: Path) -> Digest:
+    try:
+        with path.open("rb") as file:
+            return Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
+    except FileNotFoundError as error:
+        raise UnavailableError("the snapshot is gone", place=str(path), remedy=_AGAIN) from error
+    except OSError as error:
+        raise UnavailableError((error.strerror or str(error)).lower(), place=str(path)) from error
+
+
+def build(folder: Path, sources: Sequence[FeedFiles], progress: Callable[[str], None]) -> Snapshot:
     """Make a snapshot of the given feeds and those of the current one that bear other names, and make it current.
 
-    1. Write the new file beside the old one.
-    2. Take its digest over all rows in order, and give it that name.
+    1. Write the new file beside the old one, with the digest over all rows in order inside it.
+    2. Give it the digest of its bytes as a name.
     3. Point to it; a reader sees the old snapshot or the new one, whole.
     4. Remove the others.
 
@@ -158,32 +174,37 @@ def build(folder: Path, sources: Sequence[FeedFiles], progress: Callable[[str], 
     named = {source.feed.name: source for source in sources}
     with locked(folder):
         path = create_atomic(folder, partial(_fill, folder, named, progress))  # 1, 2
-        digest = Digest(f"sha256:{path.stem}")
-        write_atomic(folder / "current", digest.encode() + b"\n")  # 3
+        write_atomic(folder / "current", f"sha256:{path.stem}\n".encode())  # 3
         for other in folder.glob("*.sqlite"):  # 4
             if other != path:
                 other.unlink(missing_ok=True)
-    return digest
+    return Snapshot(path)
 
 
 def _fill(folder: Path, named: dict[str, FeedFiles], progress: Callable[[str], None], path: Path) -> Path:
-    """Write the rows of a new snapshot and return the name that its digest gives it."""
+    """Write the rows of a new snapshot and return the name that the digest of its bytes gives it."""
     try:
         with closing(sqlite3.connect(path)) as connection:
             connection.executescript(_SCHEMA)
             with connection:
-                _carry(connection, open_snapshot(folder), set(named))
+                _carry(connection, folder, set(named))
                 for source in named.values():
                     _add(connection, source)
                     progress(source.feed.name)
-            return _file(folder, _digest(connection))
+                connection.execute("INSERT INTO snapshot VALUES (?)", (_digest(connection),))
+        return _file(folder, _file_digest(path))
     except sqlite3.Error as error:
         raise UnavailableError(
             f"cannot be written ({error})", place=str(folder), remedy="Free space"
         ) from error
 
 
-def _carry(connection: sqlite3.Connection, old: Snapshot | NoSnapshot, replaced: set[str]) -> None:
+def _carry(connection: sqlite3.Connection, folder: Path, replaced: set[str]) -> None:
+    """Take over the feeds that stay; of a snapshot that is damaged or gone none can, so that importing mends it."""
+    try:
+        old = open_snapshot(folder)
+    except PratiqueError:
+        return
     if isinstance(old, NoSnapshot):
         return
     kept = [feed.name for feed in old.feeds if feed.name not in replaced]
@@ -236,7 +257,7 @@ def _add_kev(connection: sqlite3.Connection, source: FeedFiles) -> Feed:
     added = {entry.cve: entry.date_added or "listed" for entry in catalogue.vulnerabilities}
     name = source.feed.name
     _insert(connection, "exploitation", ((name, cve, day, None, None) for cve, day in sorted(added.items())))
-    return replace(source.feed, as_of=catalogue.date_released, records=len(added))
+    return replace(source.feed, as_of=catalogue.released, records=len(added))
 
 
 def _add_epss(connection: sqlite3.Connection, source: FeedFiles) -> Feed:

@@ -1,6 +1,6 @@
 """dpkg: installed Debian packages from ``status``, ``status.d`` and the file lists beside them (dpkg(1), dpkg-query(1)).
 
-Does not read diversions, and believes the database: evidence that it was edited is weighed elsewhere.
+Does not read diversions, and believes the database as far as its own file lists agree.
 """
 
 from collections.abc import Iterator
@@ -18,17 +18,30 @@ _STATUS = _ROOT + "status"
 _STATUS_D = _ROOT + "status.d/"
 _INFO = _ROOT + "info/"
 _ABSENT = {"not-installed", "config-files"}
+_STATES = _ABSENT | {
+    "half-installed",
+    "unpacked",
+    "half-configured",
+    "triggers-awaited",
+    "triggers-pending",
+    "installed",
+}
+_NO_DATABASE = Gap(
+    kind="incomplete-database",
+    subject=_STATUS,
+    reason="no dpkg database names a package: what a distribution installed here is unknown",
+)
 
 
-class Installed(Struct, frozen=True):
-    """One installed package of a status file."""
+class Recorded(Struct, frozen=True):
+    """One package of a status file, installed or not."""
 
     name: str
+    state: str
     version: str
     architecture: str
     source: str
     source_version: str
-    multi_arch: str
 
 
 class StatusCataloger:
@@ -41,14 +54,21 @@ class StatusCataloger:
         """Want ``status`` and the files of ``status.d``, as distroless images have them."""
         return path == _STATUS or (path.startswith(_STATUS_D) and not path.endswith(".md5sums"))
 
-    def read(self, content: bytes) -> tuple[Installed, ...]:
-        """Return the installed packages of one status file.
+    def read(self, content: bytes) -> tuple[Recorded, ...]:
+        """Return the packages of one status file.
 
         Raises:
             InputError: the database is damaged or cut.
         """
         text = content.decode("utf-8", "backslashreplace")
-        return tuple(package for fields in debian.paragraphs(text) if (package := _installed(fields)))
+        packages: dict[tuple[str, str], Recorded] = {}
+        for fields in debian.paragraphs(text):
+            package = _recorded(fields)
+            key = package.name.lower(), package.architecture
+            if key in packages:
+                raise InputError("a package stands twice", place=package.name)
+            packages[key] = package
+        return tuple(packages.values())
 
     def assemble(self, tree: Tree) -> Catalogued:
         """Return the packages of every status file with the files they own."""
@@ -56,12 +76,18 @@ class StatusCataloger:
         lists = _Lists(tree)
         packages: list[Package] = []
         gaps: list[Gap] = []
+        known: set[str] = set()
         for path, file, fact in tree.facts(self.name):
             if isinstance(fact, Unread):
                 gaps.append(Gap(kind="unread-file", subject=path, reason=fact.reason))
             else:
-                packages += (_package(i, path, file, release, lists) for i in fact)
-        return Catalogued(tuple(packages), (*gaps, *lists.gaps(packages)))
+                known |= {name for r in fact for name in _list_names(r, path)}
+                packages += (_package(r, path, file, release, lists) for r in fact if r.state not in _ABSENT)
+        if known:
+            gaps += lists.gaps(known)
+        elif not gaps:
+            gaps.append(_NO_DATABASE)
+        return Catalogued(tuple(packages), tuple(gaps))
 
 
 class ListCataloger:
@@ -78,7 +104,7 @@ class ListCataloger:
 
     def read(self, content: bytes) -> tuple[str, ...]:
         """Return the paths of one list, relative to the root."""
-        lines = content.decode("utf-8", "backslashreplace").splitlines()
+        lines = content.decode("utf-8", "backslashreplace").split("\n")
         return tuple(_listed(line) for line in lines if line.strip("/. "))
 
     def assemble(self, tree: Tree) -> Catalogued:
@@ -92,23 +118,27 @@ def _listed(line: str) -> str:
     return line[1:] if line.startswith("/") else line.partition("  ")[2].removeprefix("./").lstrip("/")
 
 
-def _installed(fields: dict[str, str]) -> Installed | None:
-    """Return the package of a paragraph; None where only its configuration is left.
+def _list_names(package: Recorded, path: str) -> tuple[str, ...]:
+    """Return the names that a package's file list can have; distroless images name it as they name its status file."""
+    return f"{package.name}:{package.architecture}", package.name, path.rpartition("/")[2]
 
-    Files of ``status.d`` have no Status field: what lies there is installed.
+
+def _recorded(fields: dict[str, str]) -> Recorded:
+    """Return the package of a paragraph.
+
+    Files of ``status.d`` have no Status field: what lies there is installed. Only a package that is not or half
+    installed may lack a version.
     """
-    status = fields.get("Status", "install ok installed").split()
-    if len(status) != 3:
-        raise InputError(f"not a package status: {fields['Status'][:60]!r}", place=fields.get("Package", ""))
-    if status[2] in _ABSENT:
-        return None
-    for name in ("Package", "Version"):
-        if not fields.get(name):
-            raise InputError(f"a paragraph without the field {name}", place=fields.get("Package", ""))
-    package, version = fields["Package"], fields["Version"]
+    package = debian.package_name(fields.get("Package", ""))
+    status = fields.get("Status", "install ok installed")
+    state = status.split()[2:]
+    if len(state) != 1 or state[0] not in _STATES:
+        raise InputError(f"not a package status: {status[:60]!r}", place=package)
+    version = fields.get("Version", "")
+    if not version and state[0] not in {*_ABSENT, "half-installed"}:
+        raise InputError("a paragraph without the field Version", place=package)
     source, source_version = debian.source_of(package, version, fields.get("Source", ""))
-    arch = fields.get("Architecture", "")
-    return Installed(package, version, arch, source, source_version, fields.get("Multi-Arch", ""))
+    return Recorded(package, state[0], version, fields.get("Architecture", ""), source, source_version)
 
 
 class _Lists:
@@ -116,19 +146,17 @@ class _Lists:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self._found: dict[str, tuple[TreeFile, tuple[str, ...]]] = {}
+        self._found: dict[str, tuple[str, TreeFile, tuple[str, ...]]] = {}
         for path, file, fact in tree.facts(ListCataloger.name):
             if not isinstance(fact, Unread):
                 name = path.rpartition("/")[2].removesuffix(".list").removesuffix(".md5sums")
-                self._found[name] = (file, fact)
-        self._status = any(path == _STATUS for path, _, _ in tree.facts(StatusCataloger.name))
+                self._found[name] = (path, file, fact)
 
-    def of(self, package: Installed, path: str) -> tuple[TreeFile | None, tuple[str, ...]]:
+    def of(self, package: Recorded, path: str) -> tuple[TreeFile | None, tuple[str, ...]]:
         """Return the list file of a package and the files it names, as they lie in the tree."""
-        stem = path.rpartition("/")[2]
-        for name in (f"{package.name}:{package.architecture}", package.name, stem):
+        for name in _list_names(package, path):
             if name in self._found:
-                file, paths = self._found[name]
+                _, file, paths = self._found[name]
                 return file, tuple(sorted(set(self._present(paths))))
         return None, ()
 
@@ -140,21 +168,16 @@ class _Lists:
             if file and file.entry.kind != "directory":
                 yield real
 
-    def gaps(self, packages: list[Package]) -> Iterator[Gap]:
-        """Yield lists of packages that the database does not name: a paragraph was lost or cut out.
-
-        dpkg keeps the list of a removed package that left configuration behind, so a list whose files are all gone
-        says nothing.
-        """
-        known = {name for p in packages for name in (p.name, f"{p.name}:{p.architecture}")}
-        for name, (_, paths) in sorted(self._found.items()):
-            if name not in known and self._status and any(self._present(paths)):
-                reason = f"dpkg keeps a file list for {name}, and its files are there, but the database does not name it"
-                yield Gap(kind="incomplete-database", subject=f"{_INFO}{name}.list", reason=reason)
+    def gaps(self, known: set[str]) -> Iterator[Gap]:
+        """Yield lists of packages that no database names: a paragraph was lost or cut out."""
+        for name, (path, _, _) in sorted(self._found.items()):
+            if name not in known:
+                reason = f"dpkg keeps a file list for {name}, but the database does not name it"
+                yield Gap(kind="incomplete-database", subject=path, reason=reason)
 
 
 def _package(
-    installed: Installed, path: str, file: TreeFile, release: Distribution | None, lists: _Lists
+    installed: Recorded, path: str, file: TreeFile, release: Distribution | None, lists: _Lists
 ) -> Package:
     """Return a package; the layer that brought this version is the one that wrote its file list."""
     listed, files = lists.of(installed, path)

@@ -1,5 +1,8 @@
 """Who owns what: a Python distribution inside a Debian package is that package under a second name."""
 
+import posixpath
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from pratique.model.files import Tree
@@ -18,10 +21,15 @@ def adopt(packages: tuple[Package, ...]) -> list[Package]:
     adopted = {p.id: owner for p in packages if p.type == "pypi" and (owner := _owner(p, owners))}
     names: dict[str, list[Package]] = {}
     for package in packages:
-        if package.id in adopted and package.path.split("/")[-2] in _SITES:
+        if package.id in adopted and posixpath.basename(posixpath.dirname(package.path)) in _SITES:
             names.setdefault(adopted[package.id], []).append(package)
-    kept = (p for p in packages if p.id not in adopted)
-    return [replace(p, also=tuple(sorted(a.purl for a in names[p.id]))) if p.id in names else p for p in kept]
+    return [_named(p, names.get(p.id, ()), adopted) for p in packages if p.id not in adopted]
+
+
+def _named(package: Package, also: Sequence[Package], adopted: dict[str, str]) -> Package:
+    """Return a package with its other names; a copy inside an adopted distribution lies in the Debian package."""
+    carrier = adopted.get(package.vendored_in, package.vendored_in)
+    return replace(package, also=tuple(sorted(a.purl for a in also)), vendored_in=carrier)
 
 
 def _owner(package: Package, owners: dict[str, str]) -> str | None:

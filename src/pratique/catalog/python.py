@@ -5,6 +5,7 @@ inside another distribution's own files is a copy vendored there. Does not compa
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,8 +16,14 @@ from pratique.ecosystems import purl, python
 from pratique.model.files import Tree, TreeFile, Unread
 from pratique.model.inventory import Catalogued, Gap, Package
 
-_METADATA = (".dist-info/METADATA", ".egg-info/PKG-INFO", "/EGG-INFO/PKG-INFO")
-_RECORDS = (".dist-info/RECORD", ".egg-info/installed-files.txt")
+_FOLDERS = {
+    "METADATA": (".dist-info",),
+    "RECORD": (".dist-info",),
+    "PKG-INFO": (".egg-info", "/egg-info"),
+    "installed-files.txt": (".egg-info", "/egg-info"),
+}
+"""In which folders these files count; Python compares the folders' names in lower case (``importlib.metadata``)."""
+_INFO = re.compile(r"\.(?:dist|egg)-info(?=/)", re.ASCII | re.IGNORECASE)
 
 
 class Metadata(Struct, frozen=True):
@@ -34,7 +41,7 @@ class MetadataCataloger:
 
     def wants(self, path: str) -> bool:
         """Want METADATA, PKG-INFO, and the egg-info that is a file."""
-        return path.endswith(_METADATA) or path.endswith(".egg-info")
+        return path.lower().endswith(".egg-info") or _among(path, "METADATA", "PKG-INFO")
 
     def read(self, content: bytes) -> Metadata:
         """Return name and version.
@@ -66,7 +73,7 @@ class RecordCataloger:
 
     def wants(self, path: str) -> bool:
         """Want RECORD, and what setuptools wrote before there was one."""
-        return path.endswith(_RECORDS)
+        return _among(path, "RECORD", "installed-files.txt")
 
     def read(self, content: bytes) -> tuple[str, ...]:
         """Return the paths as written.
@@ -80,6 +87,11 @@ class RecordCataloger:
         """Report lists that could not be read; the metadata cataloger uses the others."""
         unread = [(p, f) for p, _, f in tree.facts(self.name) if isinstance(f, Unread)]
         return Catalogued(gaps=tuple(Gap(kind="unread-file", subject=p, reason=f.reason) for p, f in unread))
+
+
+def _among(path: str, *names: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return name in names and f"/{folder}".lower().endswith(_FOLDERS[name])
 
 
 class _Found(NamedTuple):
@@ -101,7 +113,7 @@ def _records(tree: Tree) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _package(found: _Found, records: dict[str, tuple[str, ...]], tree: Tree) -> Package:
     path, file, fact = found
-    single = path.endswith(".egg-info")
+    single = path.lower().endswith(".egg-info")
     evidence = path if single else posixpath.dirname(path)
     name = purl.pypi(fact.name, fact.version)
     files = records.get(evidence) or (path,)
@@ -118,22 +130,30 @@ def _package(found: _Found, records: dict[str, tuple[str, ...]], tree: Tree) -> 
 
 
 def _vendored(packages: list[Package]) -> Iterator[Package]:
-    """Yield the packages; one whose metadata the RECORD of a distribution elsewhere lists is a copy inside that one."""
+    """Yield the packages; one whose metadata a RECORD lists, in a folder below that RECORD's site, is a copy.
+
+    A copy inside a copy counts to the outermost one. No RECORD speaks for what lies beside or above its site.
+    """
     metadata = {f"{p.path}/{leaf}": p for p in packages for leaf in ("METADATA", "PKG-INFO")}
-    owners: dict[str, str] = {}
+    owners: dict[str, Package] = {}
     for owner in packages:
+        site = posixpath.dirname(owner.path)
         for inner in (metadata[f] for f in owner.files if f in metadata):
-            if posixpath.dirname(inner.path) != posixpath.dirname(owner.path):
-                owners[inner.path] = owner.id
+            lies = posixpath.dirname(inner.path)
+            if lies != site and (not site or lies.startswith(f"{site}/")):
+                owners[inner.path] = owner
     for package in packages:
-        owner_id = owners.get(package.path, "")
-        yield replace(package, vendored_in=owner_id) if owner_id else package
+        carrier = owners.get(package.path)
+        while carrier and carrier.path in owners:
+            carrier = owners[carrier.path]
+        yield replace(package, vendored_in=carrier.id) if carrier else package
 
 
 def _missing(tree: Tree, known: set[str]) -> Iterator[Gap]:
-    """Yield metadata folders whose METADATA is not there: a distribution of unknown version."""
-    folders = {p.rpartition("/")[0] for p, _ in tree.files() if ".dist-info/" in p}
-    for folder in sorted(f for f in folders if f.endswith(".dist-info")):
-        if f"{folder}/METADATA" not in known:
-            reason = "a dist-info folder without METADATA: name and version are unknown"
-            yield Gap(kind="unread-file", subject=folder, reason=reason)
+    """Yield metadata folders without metadata: a distribution of unknown name and version."""
+    read = {posixpath.dirname(path) for path in known}
+    folders = {path[: found.end()] for path, _ in tree.files() for found in _INFO.finditer(path)}
+    for folder in sorted(folders - read):
+        kind = "METADATA" if folder.lower().endswith(".dist-info") else "PKG-INFO"
+        reason = f"a metadata folder without {kind}: name and version are unknown"
+        yield Gap(kind="unread-file", subject=folder, reason=reason)

@@ -16,7 +16,7 @@ _KINDS = {
     "CUDA toolkit": r"usr/local/cuda[^/]*/version\.json",
 }
 _NAMES = tuple(_KINDS)
-_SEEN = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()))
+_SEEN = re.compile("|".join(f"({pattern})" for pattern in _KINDS.values()), re.DOTALL)
 _HINTS = (".json", ".jar", ".war", ".ear", ".egg", ".whl", "sqlite", "Packages", ".db", "installed")
 
 

@@ -1,5 +1,7 @@
 """Does a version lie in what an advisory calls affected? (OSV schema, "Evaluation")."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Literal, NamedTuple
 
 from pratique.ecosystems import debian, python
@@ -56,9 +58,18 @@ def key(kind: str, version: str) -> Any:
 
 
 def _listed(kind: str, version: str, advisory: Advisory) -> bool:
-    if version in advisory.versions:
+    """Say whether a version is listed by name, in this or another spelling: ``1.0b`` is ``1.0b0``."""
+    names = {version, python.public(version)} if kind == "pypi" else {version}
+    if not names.isdisjoint(advisory.versions):
         return True
-    return kind == "pypi" and python.public(version) in advisory.versions
+    own = set(_keys(kind, names))
+    return any(listed in own for listed in _keys(kind, advisory.versions))
+
+
+def _keys(kind: str, versions: Iterable[str]) -> Iterator[Any]:
+    for version in versions:
+        with suppress(InputError):
+            yield key(kind, version)
 
 
 def _in_range(kind: str, version: str, affected: Range) -> Verdict:
@@ -75,8 +86,8 @@ def _in_range(kind: str, version: str, affected: Range) -> Verdict:
 
 
 def _comparable(kind: str, version: str, affected: Range) -> Any:
-    """Return the key of the installed version; its local part counts only where the advisory names one."""
-    named = (affected.introduced, affected.fixed, affected.last_affected)
+    """Return the key of the installed version; its local part counts only where a first or fixed version has one."""
+    named = (affected.introduced, affected.fixed)
     if kind == "pypi" and not any("+" in bound for bound in named):
         version = python.public(version)
     return key(kind, version)

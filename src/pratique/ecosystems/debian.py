@@ -17,6 +17,7 @@ _PART = re.compile(r"(\D*)(\d*)")
 _UPSTREAM = re.compile(r"[A-Za-z0-9.+:~-]+")
 _REVISION = re.compile(r"[A-Za-z0-9.+~]+")
 _DIGITS = re.compile(r"[0-9]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
 
 
 @lru_cache(maxsize=1 << 16)
@@ -89,6 +90,17 @@ def _field(line: str, number: int) -> tuple[str, str]:
     if not colon or not name or not name.isprintable() or " " in name:
         raise InputError(f"not a control field: {line[:60]!r}", place=f"line {number}")
     return name, value.strip()
+
+
+def package_name(text: str) -> str:
+    """Return a package name that dpkg itself would read (dpkg, ``pkg_name_is_illegal``).
+
+    Raises:
+        InputError: dpkg would call the database damaged.
+    """
+    if not _NAME.fullmatch(text):
+        raise InputError(f"not a package name: {text[:60]!r}")
+    return text
 
 
 def source_of(name: str, version: str, field: str) -> tuple[str, str]:

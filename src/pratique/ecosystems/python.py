@@ -6,12 +6,15 @@ Follows PEP 440 (versions), PEP 503 (names), the core metadata specification and
 
 import csv
 import io
+import re
 from functools import lru_cache
 
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from pratique.model.errors import InputError
+
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 def normalise(name: str) -> str:
@@ -47,7 +50,7 @@ def name_and_version(metadata: str) -> tuple[str, str]:
     """Return (Name, Version) of a METADATA or PKG-INFO text; headers only, the description is not looked at.
 
     Raises:
-        InputError: one of the two is missing or stands twice.
+        InputError: one of the two is missing or stands twice, or the name is none (PEP 508).
     """
     found: dict[str, str] = {}
     for line in metadata.splitlines():
@@ -62,6 +65,8 @@ def name_and_version(metadata: str) -> tuple[str, str]:
     if not found.get("name") or not found.get("version"):
         missing = "Name" if not found.get("name") else "Version"
         raise InputError(f"the field {missing} is missing")
+    if not _NAME.fullmatch(found["name"]):
+        raise InputError(f"not a distribution name: {found['name'][:60]!r}")
     return found["name"], found["version"]
 
 

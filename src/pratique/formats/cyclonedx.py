@@ -13,6 +13,8 @@ from pratique.formats.documents import encode
 from pratique.model.digest import Digest
 from pratique.model.inventory import Inventory, Package
 
+_VERSION = 1024
+"""Characters that the schema allows a version; the package URL beside it has the whole."""
 _AGGREGATE = {"complete": "complete", "partial": "incomplete", "unknown": "unknown"}
 
 
@@ -83,7 +85,7 @@ def _components(inventory: Inventory) -> list[Component]:
         inner.setdefault(package.vendored_in, []).append(package)
     system = inventory.distribution
     first = (
-        [Component(type="operating-system", name=system.id, version=system.version_id)]
+        [Component(type="operating-system", name=system.id, version=system.version_id[:_VERSION])]
         if system and system.id
         else []
     )
@@ -100,7 +102,7 @@ def _component(package: Package, inner: dict[str, list[Package]], inventory: Inv
         type="library",
         bom_ref=package.id,
         name=package.name,
-        version=package.version,
+        version=package.version[:_VERSION],
         purl=package.purl,
         properties=_properties(package, inventory),
         components=vendored,

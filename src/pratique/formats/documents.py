@@ -15,7 +15,7 @@ from pratique.model.inventory import Inventory
 
 Document = Inventory | Findings | Decision
 
-_INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -45,7 +45,8 @@ class Envelope(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prati
 def encode(value: Any) -> bytes:
     """Return the one encoding of a value as JSON (RFC 8259).
 
-    Control and direction characters are escaped, so that printing a document cannot steer a terminal.
+    Control and direction characters and ``##`` are escaped, so that printing a document can steer neither a terminal
+    nor a CI system.
     """
     text = _ENCODER.encode(value).decode("utf-8")
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")

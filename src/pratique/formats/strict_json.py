@@ -11,7 +11,9 @@ from typing import Any, NoReturn
 from pratique.model.errors import InputError
 
 _DEPTH = 64
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+_STRING_OR_BRACKET = re.compile(
+    rb'"(?:[^"\\]|\\.)*+"?+|[\[\]{}]', re.DOTALL
+)  # linear: a string may lack its end
 _INT64 = 1 << 63
 
 
@@ -24,13 +26,16 @@ def loads(data: bytes, *, place: str) -> Any:
     try:
         text = data.decode("utf-8")
         _check_depth(data, place)
-        return json.loads(
+        value = json.loads(
             text, object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_integer, parse_float=_real
         )
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except InputError as error:
         raise error.at(place) if not error.place else error from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"not valid JSON ({error})", place=place) from error
+    return value
 
 
 def _check_depth(data: bytes, place: str) -> None:

@@ -2,22 +2,26 @@
 
 import re
 
-_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-_COMMAND = re.compile(r"^(\s*)(::|##)")
+_HARMFUL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]|:(?=:)|#(?=#)"
+)
 
 
 def visible(text: str) -> str:
     """Return the text with control, direction and invisible characters as escapes.
 
-    A start that CI systems take for a command (``::``, ``##``) is broken by an escape too.
+    ``::`` and ``##``, which CI systems take for the start of a command, are broken by an escape wherever they stand: a
+    table can fold a cell so that any part of it starts a line.
     """
-    text = _HARMFUL.sub(lambda found: _escape(found[0]), text)
-    return _COMMAND.sub(lambda found: f"{found[1]}\\x{ord(found[2][0]):02x}{found[2][1]}", text)
+    return _HARMFUL.sub(lambda found: _escape(found[0]), text)
 
 
 def _escape(character: str) -> str:
     number = ord(character)
-    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}"
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def plural(count: int, noun: str) -> str:

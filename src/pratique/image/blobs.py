@@ -30,15 +30,19 @@ def open_regular(path: Path) -> BinaryIO:
         raise _unavailable(error, path) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise InputError("not a regular file", place=str(path))
+        raise InputError(
+            "not a regular file",
+            place=str(path),
+            remedy="Check the path and the kind of image named before it",
+        )
     return os.fdopen(descriptor, "rb", buffering=0)
 
 
 def _unavailable(error: OSError, path: Path) -> UnavailableError:
     remedy = {
-        FileNotFoundError: "Check the path",
+        NotADirectoryError: "Check the path and the kind of image named before it",
         PermissionError: "Make it readable for this user, or run as one who may read it",
-    }.get(type(error), "")
+    }.get(type(error), "Check the path")
     return UnavailableError((error.strerror or str(error)).lower(), place=str(path), remedy=remedy)
 
 

@@ -126,6 +126,8 @@ class Layout:
     def __init__(self, blobs: Blobs, limits: Limits) -> None:
         self._blobs = blobs
         self._limits = limits
+        self._nested = 4 * limits.document
+        self._platforms: dict[str, str] = {}
 
     def find(self, name: str, platform: str) -> tuple[Descriptor, tuple[str, ...]]:
         """Return the manifest's descriptor, and the platforms that were not chosen.
@@ -133,14 +135,13 @@ class Layout:
         Raises:
             UsageError: name or platform choose none, or several are left to choose from.
             InputError: the index is not one.
+            UnsupportedError: it names nothing but artifacts of other kinds.
         """
         top = self._index_document()
         found = [f for f in self._walk(top, "", 0) if not name or f.name == name]
-        images = [
-            f for f in found if str(f.platform or "") != "unknown/unknown" and not f.descriptor.artifact_type
-        ]
+        images = [f for f in found if _is_image(f)]
         if not images:
-            self._nothing(top, name)
+            self._nothing(top, name, found)
         chosen = [f for f in images if matches(self._platform(f), platform)]
         if not chosen:
             raise UsageError(
@@ -170,7 +171,13 @@ class Layout:
             )
         return linux[0]
 
-    def _nothing(self, top: Index, name: str) -> None:
+    def _nothing(self, top: Index, name: str, found: list[Found]) -> None:
+        if other := [f.descriptor for f in found if f.descriptor.media_type not in _MANIFESTS]:
+            raise UnsupportedError(
+                f"not an image manifest but {other[0].media_type[:100]!r}",
+                place=self._place(other[0]),
+                remedy="Scan an image; artifacts of other kinds are not read",
+            )
         names = sorted({d.annotations[_NAME] for d in top.manifests if _NAME in d.annotations})
         if name:
             raise UsageError(
@@ -193,25 +200,29 @@ class Layout:
         return decode(data, Index, place)
 
     def _walk(self, index: Index, name: str, depth: int) -> Iterator[Found]:
-        """Yield the manifests of an index and of the indexes inside it, at most four deep."""
+        """Yield what an index and the indexes inside it name, at most four deep and four documents large."""
         for descriptor in index.manifests:
             label = descriptor.annotations.get(_NAME, name)
-            if descriptor.media_type in _MANIFESTS:
+            if descriptor.media_type not in _INDEXES:
                 yield Found(descriptor, label, descriptor.platform)
-            elif descriptor.media_type in _INDEXES and depth < 4:
-                inner = decode(self._checked(descriptor, "index"), Index, self._place(descriptor))
-                yield from self._walk(inner, label, depth + 1)
-            else:
+                continue
+            self._nested -= max(descriptor.size, 0)
+            if depth == 4 or self._nested < 0:
                 raise UnsupportedError(
-                    f"not an image manifest but {descriptor.media_type[:100]!r}",
+                    "indexes inside indexes, too deep or too many",
                     place=self._place(descriptor),
-                    remedy="Scan an image; artifacts of other kinds are not read",
+                    remedy="Copy the one image that is meant, as with skopeo copy",
                 )
+            inner = decode(self._checked(descriptor, "index"), Index, self._place(descriptor))
+            yield from self._walk(inner, label, depth + 1)
 
     def _platform(self, found: Found) -> str:
         if found.platform:
             return str(found.platform)
-        return str(self.image(found.descriptor)[1].platform)
+        digest = found.descriptor.digest
+        if digest not in self._platforms:
+            self._platforms[digest] = str(self.image(found.descriptor)[1].platform)
+        return self._platforms[digest]
 
     def _place(self, descriptor: Descriptor) -> str:
         return f"{self._blobs.place}: {descriptor.digest}"
@@ -272,6 +283,13 @@ class Layout:
         digest = parse_digest(descriptor.digest, place=place)
         opener = partial(self._blobs.open, blob_path(digest))
         return LayerBlob(opener, digest, descriptor.size, diff_id, step, place)
+
+
+def _is_image(found: Found) -> bool:
+    """Tell images from attestations and artifacts; unknown media types are no error (image-index.md)."""
+    descriptor = found.descriptor
+    other = descriptor.artifact_type or str(found.platform or "") == "unknown/unknown"
+    return descriptor.media_type in _MANIFESTS and not other
 
 
 def check(data: bytes, descriptor: Descriptor, place: str) -> None:

@@ -10,7 +10,7 @@ from pratique.image.blobs import open_regular
 from pratique.image.layer import reduce_members
 from pratique.image.limits import Limits
 from pratique.image.tar import Member, text_of
-from pratique.model.errors import PratiqueError, UnavailableError
+from pratique.model.errors import UnavailableError
 from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, Reader
 
 _KINDS = {
@@ -101,7 +101,7 @@ def _content(path: Path, size: int) -> Callable[[], bytes]:
             while len(data) < size and (chunk := raw.read(size - len(data))):
                 data += chunk
         if len(data) != size:
-            raise PratiqueError(
+            raise UnavailableError(
                 "changed while it was read", place=str(path), remedy="Scan a root that is at rest"
             )
         return data

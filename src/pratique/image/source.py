@@ -1,5 +1,6 @@
 """From what a user named to an image that can be read: the kind of source, the manifest, the layers."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -86,16 +87,20 @@ def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) 
 
 def _path_and_name(text: str) -> tuple[Path, str]:
     """Split ``PATH:NAME``; a path that exists as written has no name, and a name may itself hold a colon."""
-    if not text:
+    if not text or "\0" in text:
         raise UsageError("no image was named", remedy="Name a folder or file: pratique scan oci:FOLDER")
-    if Path(text).exists() or ":" not in text:
+    if _exists(text) or ":" not in text:
         return Path(text), ""
     at = text.find(":")
     while at >= 0:
-        if Path(text[:at]).exists():
+        if _exists(text[:at]):
             return Path(text[:at]), text[at + 1 :]
         at = text.find(":", at + 1)
     return Path(text), ""
+
+
+def _exists(text: str) -> bool:
+    return os.path.exists(text)  # noqa: PTH110 - says no, where Path raises, to a name too long or out of reach
 
 
 def _kind(path: Path) -> str:
@@ -154,7 +159,7 @@ def _archive(path: Path, limits: Limits) -> ArchiveBlobs:
 
 
 def _checked_root(path: Path) -> Path:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - as above
         raise UnavailableError("not a folder", place=str(path), remedy="Check the path")
     if _kind(path) == "oci":
         raise UsageError(

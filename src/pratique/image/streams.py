@@ -5,7 +5,6 @@ Nothing read from here may be *used* before ``finish`` has returned: digest and 
 
 import hashlib
 from collections.abc import Iterator
-from io import RawIOBase
 from typing import BinaryIO, Protocol, cast
 
 import zstandard
@@ -16,7 +15,9 @@ from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnsupportedError, UntrustedError
 
 CHUNK = 256 * 1024
+_SLICE = 1024  # a zstd block of 4 bytes expands to 128 KiB at most, so a slice to 32 MiB
 _DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
+_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of any kind, which is 0x50 to 0x5f (RFC 8878, 3.1.2)
 _GZIP, _ZSTD, _BZIP2, _XZ = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ"
 
 
@@ -75,7 +76,7 @@ class VerifiedBlob:
 
 
 class _Decompressor(Protocol):
-    """One gzip member or zstd frame, expanded in bounded steps."""
+    """One gzip member, expanded in bounded steps."""
 
     eof: bool
     unused_data: bytes
@@ -109,7 +110,7 @@ def expand(blob: VerifiedBlob, limits: Limits) -> Iterator[bytes]:
 def _chunks(blob: VerifiedBlob, head: bytes, limits: Limits) -> Iterator[bytes]:
     if head.startswith(_GZIP):
         return _gunzip(blob, head)
-    if head.startswith(_ZSTD):
+    if head.startswith(_ZSTD) or head[1:4] == _SKIPPABLE:
         return _unzstd(blob, head, limits)
     if head.startswith((_BZIP2, _XZ)):
         raise UnsupportedError(
@@ -143,28 +144,19 @@ def _gunzip(blob: VerifiedBlob, data: bytes) -> Iterator[bytes]:
             raise InputError("bytes after the end of the gzip stream", place=blob.place)
 
 
-class _Source(RawIOBase):
-    """Hands a blob to the zstd reader as a file, its first chunk again."""
-
-    def __init__(self, blob: VerifiedBlob, head: bytes) -> None:
-        self._blob = blob
-        self._head = head
-
-    def read(self, _size: int = -1) -> bytes:
-        head, self._head = self._head, b""
-        return head or self._blob.read()
-
-
 def _unzstd(blob: VerifiedBlob, head: bytes, limits: Limits) -> Iterator[bytes]:
     """Expand every frame of a zstd stream (RFC 8878); skippable frames, as of zstd:chunked, are passed over."""
     decompressor = zstandard.ZstdDecompressor(max_window_size=limits.window)
-    try:
-        with decompressor.stream_reader(
-            cast("BinaryIO", _Source(blob, head)), read_size=CHUNK, read_across_frames=True, closefd=False
-        ) as reader:
-            while chunk := reader.read(MIB):
-                yield chunk
-    except zstandard.ZstdError as error:
-        raise InputError(
-            f"the zstd stream is damaged or asks for too much memory ({error})", place=blob.place
-        ) from error
+    data = memoryview(head)
+    while data:
+        frame = decompressor.decompressobj()
+        while not frame.eof:
+            part = data[:_SLICE]
+            try:
+                yield frame.decompress(part)
+            except zstandard.ZstdError as error:
+                what = f"the zstd stream is damaged or asks for too much memory ({error})"
+                raise InputError(what, place=blob.place) from error
+            data = data[len(part) - len(frame.unused_data) :] or memoryview(blob.read())
+            if not data and not frame.eof:
+                raise InputError("the zstd stream is cut", place=blob.place)

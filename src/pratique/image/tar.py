@@ -1,10 +1,13 @@
 """A bounded, read-only scanner of tar streams: it lists, it hands out contents, it never writes a file.
 
 Reads POSIX.1-1988 ustar, POSIX.1-2001 pax and the GNU long-name, base-256 and sparse forms, as
-``tar(5)`` of libarchive describes them. Stricter than a runtime where leniency hides files: a wrong checksum, a negative
-or oversized number, or a cut end is an error; an entry with an impossible name is left out and reported.
+``tar(5)`` of libarchive describes them. Where readers differ it sides with Go's ``archive/tar``, since the runtimes
+unpack layers with it: another reading of the same bytes would let files hide. Stricter than a runtime where leniency
+hides files: a wrong checksum, a negative or oversized number, or a cut end is an error; an entry with an impossible
+name is left out and reported.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from zlib import adler32
@@ -28,6 +31,7 @@ _KINDS = {
     b"6": Kind.FIFO,
 }
 _MAX_SIZE = 1 << 62
+_TIME = re.compile(rb"\0.*|[\0 ]*(?:[0-7]+(?:\0.*|[\0 ]*))?|[\x80-\xff].*", re.DOTALL)
 
 
 class Window:
@@ -118,11 +122,25 @@ class _Header(NamedTuple):
     link: bytes
 
 
+class _Ahead(NamedTuple):
+    """What extension headers say of the next member."""
+
+    pax: dict[str, bytes]
+    name: bytes
+    link: bytes
+
+
+_NOTHING = _Ahead({}, b"", b"")
+_OVERRIDES = {"path", "linkpath", "size"}
+_SPARSE = {(b"0", b"0"), (b"0", b"1"), (b"1", b"0")}
+
+
 def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[Member]:
     """Yield the members of a tar stream in order, then read it to its end.
 
     1. Read a header block; two zero blocks, or the end of the stream at a block's edge, end the archive.
-    2. Take extension headers (pax ``x`` and ``g``, GNU ``L`` and ``K``) into account for the next member.
+    2. Take extension headers (pax ``x``, GNU ``L`` and ``K``) into account for the next member; global ones (``g``) end
+       what went before them and count for nothing.
     3. Normalise its name; leave out and report what has none inside the root.
     4. Yield it, and pass over what was not read of its content and padding.
     5. Read on to the end of the stream: bytes after the archive are reported.
@@ -135,20 +153,19 @@ def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[M
     Raises:
         InputError: the archive is damaged, cut or over a limit.
     """
-    pax_global: dict[str, bytes] = {}
-    pax: dict[str, bytes] = {}
+    ahead = _NOTHING
     count = 0
     while (block := _next_block(window)) is not None:  # 1
         header = _parse(block, window)
         if header.kind in b"xgLK":  # 2
-            _extend(header, window, limits, pax_global if header.kind == b"g" else pax)
+            ahead = _extend(header, window, limits, ahead, anomalies)
             continue
         count += 1
         if count > limits.entries:
             raise InputError(f"more than {limits.entries} entries in one layer", place=window.place)
-        header = _with_pax(header, pax_global | pax if pax_global else pax, window)
-        sparse = _skip_sparse_headers(header, block, window) or any(k.startswith("GNU.sparse") for k in pax)
-        pax = {}
+        header = _with_extensions(header, ahead, window)
+        sparse = _skip_sparse_headers(header, block, window) or bool(ahead.pax and _is_sparse(ahead.pax))
+        ahead = _NOTHING
         member = _member(header, limits, anomalies, window, sparse=sparse)  # 3
         end = window.offset + (0 if header.kind in b"123456" else header.size + -header.size % BLOCK)
         if member:
@@ -173,11 +190,22 @@ def _parse(block: bytes, window: Window) -> _Header:
     place = f"{window.place}: byte {window.offset - BLOCK}"
     _check_sum(block, place)
     name = block[:100].partition(b"\0")[0]
-    if block[257:263] == b"ustar\0" and block[345]:
-        name = block[345:500].partition(b"\0")[0] + b"/" + name
+    if block[345] and (prefix := _prefix(block)):
+        name = prefix + b"/" + name
     mode = _number(block[100:108], place)
     size = _number(block[124:136], place)
     return _Header(name, mode & 0o7777, size, block[156:157], block[157:257].partition(b"\0")[0])
+
+
+def _prefix(block: bytes) -> bytes:
+    """Return what stands before the name: in ustar, in star's variant, and where an old Go wrote it into a GNU header."""
+    if block[257:263] == b"ustar\0":
+        return block[345 : 476 if block[508:] == b"tar\0" else 500].partition(b"\0")[0]
+    times = block[345:357], block[357:369]
+    if block[257:265] == b"ustar  \0" and not all(_TIME.fullmatch(time) for time in times):
+        prefix = block[345:500].partition(b"\0")[0]
+        return prefix if prefix.isascii() else b""
+    return b""
 
 
 def _check_sum(block: bytes, place: str) -> None:
@@ -207,17 +235,25 @@ def _number(field: bytes, place: str) -> int:
     return value
 
 
-def _extend(header: _Header, window: Window, limits: Limits, pax: dict[str, bytes]) -> None:
+def _extend(
+    header: _Header, window: Window, limits: Limits, ahead: _Ahead, anomalies: list[Anomaly]
+) -> _Ahead:
     if header.size > limits.headers:
         raise InputError(f"an extension header of {header.size} bytes", place=window.place)
     data = window.read(header.size)
     window.skip(-header.size % BLOCK)
     if header.kind == b"L":
-        pax["path"] = data.rstrip(b"\0")
-    elif header.kind == b"K":
-        pax["linkpath"] = data.rstrip(b"\0")
-    else:
-        pax.update(_pax_records(data, window.place))
+        return ahead._replace(name=data.partition(b"\0")[0])
+    if header.kind == b"K":
+        return ahead._replace(link=data.partition(b"\0")[0])
+    records = dict(_pax_records(data, window.place))
+    if header.kind == b"x":
+        return ahead._replace(pax=records)
+    if _OVERRIDES & records.keys():
+        anomalies.append(
+            Anomaly("", "a global header with a name or size for what follows, which runtimes ignore")
+        )
+    return _NOTHING
 
 
 def _pax_records(data: bytes, place: str) -> Iterator[tuple[str, bytes]]:
@@ -234,16 +270,27 @@ def _pax_records(data: bytes, place: str) -> Iterator[tuple[str, bytes]]:
         at += length
 
 
-def _with_pax(header: _Header, pax: dict[str, bytes], window: Window) -> _Header:
-    if not pax:
+def _with_extensions(header: _Header, ahead: _Ahead, window: Window) -> _Header:
+    """Apply what was said ahead of a header: empty values say nothing, GNU's long names win over pax."""
+    if ahead is _NOTHING and header.kind != b"\0":
         return header
-    size = header.size
-    if "size" in pax:
-        if not pax["size"].isdigit() or len(pax["size"]) > 18:
+    name, size, kind = ahead.name or ahead.pax.get("path") or header.name, header.size, header.kind
+    if kind == b"\0" and name.endswith(b"/"):
+        kind = b"5"  # tar(5): V7 archives mark folders by a trailing slash alone
+    if text := ahead.pax.get("size"):
+        if not text.isdigit() or len(text) > 18:
             raise InputError("a pax size that is no number", place=window.place)
-        size = int(pax["size"])
-    name = pax.get("GNU.sparse.name", pax.get("path", header.name))
-    return header._replace(name=name, link=pax.get("linkpath", header.link), size=size)
+        size = int(text)
+    if _is_sparse(ahead.pax):
+        name = ahead.pax.get("GNU.sparse.name") or name
+    return _Header(name, header.mode, size, kind, ahead.link or ahead.pax.get("linkpath") or header.link)
+
+
+def _is_sparse(pax: dict[str, bytes]) -> bool:
+    """Say whether pax records describe a sparse file: of a known version, or of the time before versions."""
+    version = pax.get("GNU.sparse.major", b""), pax.get("GNU.sparse.minor", b"")
+    old = bool(pax.get("GNU.sparse.map") or pax.get("GNU.sparse.offset"))
+    return version in _SPARSE or (version == (b"", b"") and old)
 
 
 def _skip_sparse_headers(header: _Header, block: bytes, window: Window) -> bool:
@@ -261,8 +308,8 @@ def _member(
 ) -> Member | None:
     kind = _KINDS.get(header.kind, Kind.FILE)
     path, fault = normalise(header.name, limits.path)
-    if kind is Kind.FILE and header.name.endswith(b"/"):
-        kind = Kind.DIRECTORY  # tar(5): V7 archives mark folders by a trailing slash alone
+    if not path and not fault and kind is not Kind.DIRECTORY:
+        fault = "the root, or no name, and not a folder"
     if fault:
         anomalies.append(Anomaly(text_of(header.name[:200]), fault))
     if not path and kind is not Kind.DIRECTORY:

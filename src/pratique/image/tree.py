@@ -41,10 +41,11 @@ class MergedTree:
     def _lay(self, index: int, layer: LayerFacts) -> None:
         """Lay one layer over the tree.
 
-        1. Whiteouts hide what lower layers hold, never what this layer brings, wherever they stand in the stream.
+        1. Whiteouts hide what lower layers hold, never what this layer brings, wherever they stand in the stream. No
+           link leads them astray: an overlay mount hides by the path as written.
         2. Then this layer's entries replace what is there; a folder over a folder keeps what is below it.
         """
-        whiteouts = layer.diff_id is not None  # an unpacked root has none: a name is a name
+        whiteouts = layer.diff_id is not None  # a plain folder is no layer: in it a name is a name
         plain: list[Entry] = []
         for entry in layer.entries:  # 1
             name = entry.path.rpartition("/")[2]
@@ -54,10 +55,10 @@ class MergedTree:
                 self.anomalies.append((index, Anomaly(entry.path, fault)))
         self._folders.clear()
         for entry in plain:  # 2
-            self._put(entry, index, layer.facts.get(entry.path) or {})
+            self._put(entry, index if whiteouts else None, layer.facts.get(entry.path) or {})
 
     def _hide(self, path: str, name: str) -> str:
-        folder = self._walk(self._follow(path.rpartition("/")[0], last=True))
+        folder = self._walk(path.rpartition("/")[0])
         if name == _OPAQUE:
             if folder:
                 folder.children.clear()
@@ -69,28 +70,41 @@ class MergedTree:
             folder.children.pop(hidden, None)
         return ""
 
-    def _put(self, entry: Entry, index: int, facts: dict[str, Any]) -> None:
+    def _put(self, entry: Entry, index: int | None, facts: dict[str, Any]) -> None:
         path = self.resolve(entry.path)
         if not path:
             return
         here, known = self._root, True
         for name in path.split("/"):
             known = name in here.children
-            here = here.children[name] if known else here.children.setdefault(name, _Node(None))
-        file = TreeFile(entry, index, {k: self._fact(v, k, entry) for k, v in facts.items()})
+            here = here.children[name] if known else self._grown(here, name)
+        file = self._file(entry, index, facts)
         if entry.kind is not Kind.DIRECTORY or (here.file and here.file.entry.kind is not Kind.DIRECTORY):
             if known:
                 self._folders.clear()
             here.children = {}
         here.file = file
 
-    def _fact(self, fact: Any, reader: str, entry: Entry) -> Any:
-        """A hard link shares the fact of its target, which lies in this layer or below."""
-        if not isinstance(fact, LinkedFact) or fact.symbolic:
-            return fact
-        target = self._walk(self._follow(fact.target, last=False))
-        found = target.file.facts.get(reader) if target and target.file else None
-        return found or Unread(f"a hard link to {entry.link}, which was not read")
+    def _grown(self, node: _Node, name: str) -> _Node:
+        """Add a place below a node; what is no folder gives way to one, as in an overlay mount."""
+        if node.file and node.file.entry.kind is not Kind.DIRECTORY:
+            node.file = None
+            self._folders.clear()
+        return node.children.setdefault(name, _Node(None))
+
+    def _file(self, entry: Entry, index: int | None, facts: dict[str, Any]) -> TreeFile:
+        """A hard link shares its target's facts; one to a symbolic link is that link once more."""
+        if entry.kind is not Kind.HARDLINK:
+            return TreeFile(entry, index, facts)
+        node = self._walk(self._follow(entry.link, last=False))
+        target = node.file if node else None
+        if target and target.entry.kind is Kind.SYMLINK:
+            link = target.entry.link
+            same = Entry(entry.path, Kind.SYMLINK, 0, target.entry.mode, link)
+            return TreeFile(same, index, {reader: LinkedFact(link, symbolic=True) for reader in facts})
+        shared = target.facts if target else {}
+        unread = Unread(f"a hard link to {entry.link}, which was not read")
+        return TreeFile(entry, index, {reader: shared.get(reader, unread) for reader in facts})
 
     def _walk(self, path: str) -> _Node | None:
         node: _Node | None = self._root
@@ -101,7 +115,8 @@ class MergedTree:
     def lookup(self, path: str) -> TreeFile | None:
         """Return what the path leads to, links followed inside the root; None where it leads nowhere."""
         node = self._walk(self._follow(path, last=True))
-        return node.file if node else None
+        file = node.file if node else None
+        return None if file and file.entry.kind is Kind.SYMLINK else file  # a cycle, or over 40 links
 
     def at(self, path: str) -> TreeFile | None:
         """Return what lies at exactly this path, no link followed."""

@@ -107,10 +107,10 @@ class Reader(Protocol):
 
 
 class TreeFile(Struct):
-    """A file of the merged tree: its entry, the index of the layer that brought it, and its facts."""
+    """A file of the merged tree: its entry, the index of the layer that brought it (None in a plain folder), its facts."""
 
     entry: Entry
-    layer: int
+    layer: int | None
     facts: dict[str, Any]
 
 

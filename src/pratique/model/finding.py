@@ -110,7 +110,8 @@ class Acceptance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes:
         gap: kind of gap.
-        packages: package URL pattern that it is limited to: ``*`` stands for any run of characters.
+        packages: package URL pattern that it is limited to: ``*`` stands for any run of characters. A gap about no
+            package is accepted by the pattern ``*`` alone.
         subject: the path or feed that it is limited to; empty for any.
         until: last day on which it holds.
     """

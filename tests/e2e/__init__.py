@@ -1,0 +1,1 @@
+"""Real images, real programs: what a user does, from the outside."""
