@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN    := .venv/bin
 DEMO   := .demo
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .PHONY: help demo test check unit pythons lint types imports docs bench lock reference clean
 
@@ -38,11 +38,11 @@ types: $(BIN)/.dev
 	@$(BIN)/mypy
 
 imports: $(BIN)/.dev
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports
 
 docs: $(BIN)/.dev  ## build the documentation; a warning is an error
 	@$(BIN)/python scripts/reference.py --check
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 reference: $(BIN)/.dev  ## write the generated pages of the documentation and the README's output anew
 	@$(BIN)/python scripts/reference.py

@@ -57,6 +57,7 @@ debian_mirror() {
 }
 
 work='' child='' made=''
+# shellcheck disable=SC2317 # the trap calls it
 cleanup() {
   # All mounts live in the child's own namespace: they end with it, and so this
   # rm can reach no folder that was mounted into the build.

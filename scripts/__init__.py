@@ -1,0 +1,1 @@
+"""Programs of the project itself, not of the product."""

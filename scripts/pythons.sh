@@ -20,7 +20,7 @@ done
 for version in $found; do
     venv=.venv-$version
     if [ ! -e "$venv/.ready" ] || [ requirements/test.txt -nt "$venv/.ready" ]; then
-        "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/test.txt
+        "$venv/bin/python" -m pip install --disable-pip-version-check -qq --require-hashes -r requirements/test.txt
         touch "$venv/.ready"
     fi
     echo "Unit tests on Python $version" >&2

@@ -18,6 +18,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 README = ROOT / "README.md"
+_MADE = "Made from the code by `make reference`."
 DAY = "1795478400"  # 2026-11-24, so that ages do not change from day to day
 _MARK = ("<!-- demo output: written by `make reference` -->\n```text\n", "```\n<!-- end of demo output -->")
 _ROWS = 6
@@ -25,12 +26,13 @@ _ROWS = 6
 
 def pages() -> dict[Path, str]:
     """Return every generated page of the documentation."""
-    return {
+    made = {
         REFERENCE / "commands.md": commands(),
         REFERENCE / "exit-codes.md": exit_codes(),
         REFERENCE / "documents.md": documents(),
         REFERENCE / "catalogers.md": catalogers(),
     }
+    return {path: text.replace("``", "`") if "```" not in text else text for path, text in made.items()}
 
 
 def commands() -> str:
@@ -38,7 +40,7 @@ def commands() -> str:
     parts = [
         "# Commands",
         "",
-        "Made from the code by `make reference`. `pratique COMMAND --help` prints the same.",
+        f"{_MADE} `pratique COMMAND --help` prints the same.",
         "",
     ]
     for words in command_lines():
@@ -78,7 +80,9 @@ def exit_codes() -> str:
 
     rows = [f"| {code} | {meaning} |" for code, meaning in sorted(MEANINGS.items())]
     note = "`--exit-code N` puts N in the place of 2, as users of other scanners know it."
-    return "\n".join(["# Exit codes", "", "| code | meaning |", "| --- | --- |", *rows, "", note, ""])
+    return "\n".join(
+        ["# Exit codes", "", _MADE, "", "| code | meaning |", "| --- | --- |", *rows, "", note, ""]
+    )
 
 
 def documents() -> str:
@@ -87,6 +91,8 @@ def documents() -> str:
 
     parts = [
         "# Documents",
+        "",
+        _MADE,
         "",
         "Every stage ends in one JSON document with a version (`schema`). Documents name each other by the sha256 of their bytes;",
         "`--format json` prints the three of a scan, each beside its digest. The schemas lie in `src/pratique/formats/schemas/`.",
@@ -131,7 +137,14 @@ def catalogers() -> str:
         promise = (type(cataloger).__doc__ or "").strip().partition("\n")[0]
         wants = (type(cataloger).wants.__doc__ or "").strip().partition("\n")[0]
         rows.append(f"| `{cataloger.name}` | {promise} | {wants} |")
-    head = ["# Catalogers", "", "| name | what it does | what it wants of a layer |", "| --- | --- | --- |"]
+    head = [
+        "# Catalogers",
+        "",
+        _MADE,
+        "",
+        "| name | what it does | what it wants of a layer |",
+        "| --- | --- | --- |",
+    ]
     return "\n".join(
         [*head, *rows, "", "How to add one: [Add a cataloger](../how-to/add-a-cataloger.md).", ""]
     )

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -23,11 +26,23 @@ def surroundings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PRATIQUE_CACHE_DIR", str(tmp_path / "pratique-cache"))
     if "e2e" not in request.keywords:
-        monkeypatch.setattr(socket.socket, "connect", _refused)
+        monkeypatch.setattr(
+            socket.socket, "connect", _loopback if "loopback" in request.keywords else _refused
+        )
 
 
 def _refused(_socket: socket.socket, address: Any) -> None:
     pytest.fail(f"a unit test reached for the network: {address}")
+
+
+_connect = socket.socket.connect
+
+
+def _loopback(connecting: socket.socket, address: Any) -> None:
+    """Let a test that is marked for it reach servers of its own on this machine, and nothing else."""
+    if not isinstance(address, tuple) or address[0] != "127.0.0.1":
+        _refused(connecting, address)
+    _connect(connecting, address)
 
 
 class Golden:
@@ -36,8 +51,8 @@ class Golden:
     def __init__(self, *, update: bool) -> None:
         self._update = update
 
-    def check(self, name: str, data: bytes) -> None:
-        path = ROOT / "tests" / "golden" / name
+    def check(self, name: str, data: bytes, folder: Path = ROOT / "tests" / "golden") -> None:
+        path = folder / name
         if self._update:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)

@@ -154,7 +154,7 @@ def test_fail_outranks_incomplete() -> None:
 def test_open_gap_is_incomplete() -> None:
     decision = judged(findings(gaps=(gap("anomaly", "x"),)), "high")
     assert decision.verdict == "incomplete"
-    assert [(r.rule, r.text) for r in decision.reasons] == [("coverage", "anomaly: reason of x")]
+    assert [(r.rule, r.text) for r in decision.reasons] == [("coverage", "anomaly: x: reason of x")]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_acceptance_is_split_by_package_pattern() -> None:
         (("pkg:deb/debian/a@1#p", "pkg:deb/debian/c@1#p"), deb),
         (("pkg:pypi/b@1#p",), None),
     ]
-    assert [r.text for r in decision.reasons] == ["no-feed: reason of s (1 of 3 packages)"]
+    assert [r.text for r in decision.reasons] == ["no-feed: 1 package reason of s"]
     assert decision.verdict == "incomplete"
 
 
@@ -216,7 +216,10 @@ def test_ended_and_unused_acceptances_are_reported() -> None:
 def test_unrated_findings_are_a_gap_for_severity_rules() -> None:
     decision = judged(findings(rated("unrated")), "low")
     assert [(r.rule, r.text) for r in decision.reasons] == [
-        ("coverage", "unrated: 1 finding without a severity, which no severity rule can weigh")
+        (
+            "coverage",
+            "unrated: 1 package with findings that carry no severity, so that no severity rule can weigh them",
+        )
     ]
     assert judged(findings(rated("unrated")), "low", "any").verdict == "fail"
     assert judged(findings(rated("unrated")), "low", acceptances=(acceptance("unrated"),)).verdict == "pass"
@@ -225,11 +228,22 @@ def test_unrated_findings_are_a_gap_for_severity_rules() -> None:
 @pytest.mark.parametrize(
     ("rule", "feeds", "epss", "text"),
     [
-        ("kev", (), None, "no-scores: no catalogue of exploited vulnerabilities was imported"),
-        ("epss>0.5", (), None, "no-scores: no EPSS scores were imported"),
-        ("epss>0.5", (feed("epss", format="epss"),), None, "no-scores: 1 finding without an EPSS score"),
+        ("kev", (), None, "no-scores: kev: no complete catalogue of exploited vulnerabilities"),
+        ("epss>0.5", (), None, "no-scores: epss: no EPSS scores were imported"),
+        (
+            "epss>0.5",
+            (feed("epss", format="epss"),),
+            None,
+            "no-scores: 1 package with findings that carry no EPSS score, so that no EPSS rule can weigh them",
+        ),
         ("epss>0.5", (feed("epss", format="epss"),), 0.1, None),
         ("kev", (feed("kev", format="kev"),), None, None),
+        (
+            "kev",
+            (feed("kev", format="kev", coverage="sample"),),
+            None,
+            "no-scores: kev: no complete catalogue of exploited vulnerabilities",
+        ),
     ],
 )
 def test_scores_that_are_not_there_are_a_gap(
@@ -260,7 +274,7 @@ def test_age_of_feeds(as_of: datetime | None, stale: bool, age: str) -> None:  #
 def test_stale_feed_that_was_used_is_a_gap() -> None:
     old = feed(as_of=NOW - timedelta(days=9))
     decision = judged(findings(feeds=(old, feed("unused", as_of=None))), "high")
-    assert [r.text for r in decision.reasons] == ["feed-age: feed osv: 9 days old"]
+    assert [r.text for r in decision.reasons] == ["feed-age: osv: 9 days old"]
     assert judged(findings(feeds=(old,)), "high", max_age=timedelta(days=9)).verdict == "pass"
     assert (
         judged(findings(feeds=(old,)), "high", acceptances=(acceptance("feed-age", subject="osv"),)).verdict

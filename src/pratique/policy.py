@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
-from pratique.formats.text import plural
+from pratique.formats.text import gap_text, plural
 from pratique.model.advisory import LEVELS, Feed, Level
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, UsageError
@@ -23,7 +23,7 @@ from pratique.model.inventory import Gap
 
 DEFAULT_MAX_AGE = timedelta(days=7)
 _AGE = re.compile(r"(\d{1,5})([dh])")
-_EPSS = re.compile(r"epss>(0|1|0?\.\d{1,6}|1\.0)")
+_EPSS = re.compile(r"epss>(0|0?\.\d{1,6})")
 _RANKED = LEVELS[: LEVELS.index("none")]
 
 
@@ -212,40 +212,34 @@ def _split(gap: Gap, acceptances: list[Acceptance]) -> Iterator[OpenGap]:
 def _narrowed(gap: Gap, packages: tuple[str, ...]) -> Gap:
     if packages == gap.packages:
         return gap
-    reason = f"{gap.reason} ({len(packages)} of {plural(len(gap.packages), 'package')})"
-    return Gap(kind=gap.kind, subject=gap.subject, reason=reason, packages=packages)
+    return structs.replace(gap, packages=packages)
 
 
 def _about(acceptance: Acceptance, gap: Gap) -> bool:
+    """An acceptance that names packages speaks only of gaps that are about packages."""
+    if acceptance.packages != "*" and not gap.packages:
+        return False
     return acceptance.gap == gap.kind and acceptance.subject in {"", gap.subject}
 
 
 def _rule_gaps(findings: Findings, policy: Policy) -> Iterator[Gap]:
-    """Yield what keeps a rule from being applied: findings without a severity, or feeds that are not there."""
+    """Yield what keeps a rule from being applied: findings without a severity or score, catalogues that are not whole."""
     kinds = {rule.kind for rule in policy.rules}
-    unrated = [f for f in findings.findings if f.severity.level == "unrated"]
+    unrated = tuple(sorted({f.package for f in findings.findings if f.severity.level == "unrated"}))
     if "severity" in kinds and "any" not in kinds and unrated:
-        text = f"{plural(len(unrated), 'finding')} without a severity, which no severity rule can weigh"
+        text = "with findings that carry no severity, so that no severity rule can weigh them"
+        yield Gap(kind="unrated", subject="severity", reason=text, packages=unrated)
+    if "kev" in kinds and not any(f.format == "kev" and f.coverage == "complete" for f in findings.feeds):
         yield Gap(
-            kind="unrated",
-            subject="severity",
-            reason=text,
-            packages=tuple(sorted({f.package for f in unrated})),
+            kind="no-scores", subject="kev", reason="no complete catalogue of exploited vulnerabilities"
         )
-    formats = {feed.format for feed in findings.feeds}
-    if "kev" in kinds and "kev" not in formats:
-        yield Gap(
-            kind="no-scores", subject="kev", reason="no catalogue of exploited vulnerabilities was imported"
-        )
-    without = [f for f in findings.findings if f.epss is None]
-    if "epss" in kinds and ("epss" not in formats or without):
-        text = (
-            f"{plural(len(without), 'finding')} without an EPSS score"
-            if "epss" in formats
-            else "no EPSS scores were imported"
-        )
-        packages = tuple(sorted({f.package for f in without})) if "epss" in formats else ()
-        yield Gap(kind="no-scores", subject="epss", reason=text, packages=packages)
+    if "epss" in kinds and not any(f.format == "epss" for f in findings.feeds):
+        yield Gap(kind="no-scores", subject="epss", reason="no EPSS scores were imported")
+    elif "epss" in kinds:
+        without = tuple(sorted({f.package for f in findings.findings if f.epss is None}))
+        text = "with findings that carry no EPSS score, so that no EPSS rule can weigh them"
+        if without:
+            yield Gap(kind="no-scores", subject="epss", reason=text, packages=without)
 
 
 def _age_gaps(findings: Findings, policy: Policy, now: datetime) -> Iterator[Gap]:
@@ -253,9 +247,7 @@ def _age_gaps(findings: Findings, policy: Policy, now: datetime) -> Iterator[Gap
     scored = {rule.kind for rule in policy.rules}
     for feed in findings.feeds:
         if (feed.name in used or feed.format in scored) and is_stale(feed, now, policy.max_age):
-            yield Gap(
-                kind="feed-age", subject=feed.name, reason=f"feed {feed.name}: {describe_age(feed, now)}"
-            )
+            yield Gap(kind="feed-age", subject=feed.name, reason=describe_age(feed, now))
 
 
 def is_stale(feed: Feed, now: datetime, limit: timedelta = DEFAULT_MAX_AGE) -> bool:
@@ -268,13 +260,15 @@ def describe_age(feed: Feed, now: datetime) -> str:
     if feed.as_of is None:
         return "of unknown age"
     days = (now - feed.as_of).days
-    return f"dated in the future ({feed.as_of:%Y-%m-%d})" if days < -1 else f"{max(days, 0)} days old"
+    return (
+        f"dated in the future ({feed.as_of:%Y-%m-%d})" if days < -1 else f"{plural(max(days, 0), 'day')} old"
+    )
 
 
 def _open(gaps: tuple[OpenGap, ...]) -> Iterator[Reason]:
     for gap in gaps:
         if gap.accepted is None:
-            yield Reason(rule="coverage", text=f"{gap.gap.kind}: {gap.gap.reason}")
+            yield Reason(rule="coverage", text=gap_text(gap.gap))
 
 
 def _nothing(findings: Findings) -> Iterator[Reason]:

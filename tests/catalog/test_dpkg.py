@@ -7,7 +7,7 @@ from pratique.catalog.dpkg import ListCataloger, StatusCataloger
 from pratique.model.errors import InputError
 from pratique.model.inventory import Catalogued, SourcePackage
 from tests.making.debian import base, file_list, paragraph, status
-from tests.making.tar import Item, symlink
+from tests.making.tar import Item, folder, symlink
 from tests.making.trees import catalogued, gaps, names
 
 SYFT = Path(__file__).parent.parent / "conformance" / "data" / "pkgdb" / "dpkg-syft"
@@ -124,17 +124,17 @@ def test_layer_is_the_one_that_wrote_the_file_list() -> None:
 def test_status_d_and_its_file_lists() -> None:
     text = "Package: libc6\nArchitecture: amd64\nVersion: 2.36\n"
     md5 = b"d41d8cd98f00b204e9800998ecf8427e  usr/lib/x\nd41d8cd98f00b204e9800998ecf8427e  ./usr/lib/y\n"
-    folder = "var/lib/dpkg/status.d"
+    where = "var/lib/dpkg/status.d"
     items = [
         *base(),
-        Item(f"{folder}/libc", text.encode()),
-        Item(f"{folder}/libc.md5sums", md5),
+        Item(f"{where}/libc", text.encode()),
+        Item(f"{where}/libc.md5sums", md5),
         Item("usr/lib/x"),
         Item("usr/lib/y"),
     ]
     found = catalogued(items)
     assert [(p.name, p.path, p.files) for p in found.packages] == [
-        ("libc6", f"{folder}/libc", ("usr/lib/x", "usr/lib/y"))
+        ("libc6", f"{where}/libc", ("usr/lib/x", "usr/lib/y"))
     ]
     assert found.gaps == ()
 
@@ -173,6 +173,23 @@ def test_a_database_that_was_taken_away_is_a_gap(upper: list[Item]) -> None:
     found = catalogued(lower, upper)
     assert found.packages == ()
     assert gaps(found) == [(LIST, "var/lib/dpkg/status")]
+
+
+@pytest.mark.parametrize("path", ["var/lib/rpm/rpmdb.sqlite", "usr/lib/apk/db/installed"])
+def test_no_dpkg_database_is_missed_beside_that_of_another_manager(path: str) -> None:
+    assert gaps(catalogued([*base(), Item(path, b"x")])) == [("unsupported-packages", path)]
+
+
+@pytest.mark.parametrize(
+    "decoy",
+    [
+        [folder("var/lib/rpm")],
+        [folder("var/lib/rpm/Packages")],
+        [symlink("var/lib/rpm", "/opt/x"), Item("opt/x/Packages", b"x")],
+    ],
+)
+def test_a_decoy_does_not_hide_that_the_database_is_gone(decoy: list[Item]) -> None:
+    assert gaps(catalogued([*base(), *decoy])) == [(LIST, "var/lib/dpkg/status")]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pratique.checks import judge
 from pratique.model.advisory import Advisory, Exploitation, Feed, Range, Severity
@@ -138,12 +139,14 @@ def test_sure_match_beats_an_unclear_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", [package("demo-app", "1.x"), package("bad", "1 0", kind="deb", source=SourcePackage("bad", "1 0"))]
+    "odd",
+    [package("demo-app", "1.x"), package("bad", "1 0", kind="deb", source=SourcePackage("bad", "1 0"))],
 )
-def test_version_that_is_none_is_a_gap(odd: Package) -> None:
-    gaps = judge(inventory(odd), known()).gaps
-    assert gaps[0].kind == "version-not-understood"
-    assert gaps[0].packages == (odd.id,)
+def test_version_that_is_none_is_a_gap_even_under_a_complete_feed(odd: Package) -> None:
+    whole = feed(ecosystems=("PyPI", "Debian:12"))
+    judgement = judge(inventory(odd), Known({}, [whole]))
+    assert [(g.kind, g.packages) for g in judgement.gaps] == [("version-not-understood", (odd.id,))]
+    assert [a.state for a in judgement.assessments] == ["partly"]
 
 
 def test_vendored_copy_says_so() -> None:
@@ -168,10 +171,20 @@ def test_findings_are_sorted_and_no_package_is_left_out() -> None:
     [
         ([feed()], "assessed", "", None),
         ([feed(), feed("other", coverage="sample")], "assessed", "", None),
-        ([feed(coverage="sample")], "not assessed", "outside every feed's sample", "feed-sample"),
-        ([feed(coverage="window")], "not assessed", "outside every feed's window", "feed-window"),
-        ([feed(ecosystems=("npm",))], "not assessed", "without a feed for PyPI", "no-feed"),
-        ([feed(format="kev", ecosystems=())], "not assessed", "without a feed for PyPI", "no-feed"),
+        (
+            [feed(coverage="sample")],
+            "not assessed",
+            "that no feed names, and no feed is more than a sample",
+            "feed-sample",
+        ),
+        (
+            [feed(coverage="window")],
+            "not assessed",
+            "that no feed names, and no feed covers more than a window",
+            "feed-window",
+        ),
+        ([feed(ecosystems=("npm",))], "not assessed", "for which there is no feed: PyPI", "no-feed"),
+        ([feed(format="kev", ecosystems=())], "not assessed", "for which there is no feed: PyPI", "no-feed"),
     ],
 )
 def test_how_far_a_package_without_an_advisory_is_assessed(
@@ -182,14 +195,18 @@ def test_how_far_a_package_without_an_advisory_is_assessed(
     assert [g.kind for g in judgement.gaps] == ([kind] if kind else [])
 
 
-@pytest.mark.parametrize(("coverage", "kind"), [("window", "feed-window"), ("sample", "feed-sample")])
-def test_package_that_a_partial_feed_names_is_partly_assessed(coverage: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("coverage", "reason"),
+    [
+        ("window", "judged for the window of a feed alone"),
+        ("sample", "judged by a sample of advisories alone"),
+    ],
+)
+def test_package_that_a_partial_feed_names_is_partly_assessed(coverage: str, reason: str) -> None:
     partial = Known({("PyPI", "demo-app"): [advisory("A", Range("5"))]}, [feed(coverage=coverage)])
     judgement = judge(inventory(DEMO), partial)
-    assert [(a.state, a.feeds, a.reason) for a in judgement.assessments] == [
-        ("partly", ("osv",), f"known to a feed's {coverage} alone")
-    ]
-    assert [(g.kind, g.packages) for g in judgement.gaps] == [(kind, (DEMO.id,))]
+    assert [(a.state, a.feeds, a.reason) for a in judgement.assessments] == [("partly", ("osv",), reason)]
+    assert [(g.kind, g.packages) for g in judgement.gaps] == [(f"feed-{coverage}", (DEMO.id,))]
 
 
 @pytest.mark.parametrize(
@@ -209,8 +226,8 @@ def test_unknown_release_is_not_assessed_and_never_clean(release: Distribution |
         Known({("Debian:12", "openssl"): [advisory("A", OPEN)]}, [WINDOW]),
     )
     assert judgement.findings == ()
-    assert [(a.state, a.reason.partition(" for ")[0]) for a in judgement.assessments] == [
-        ("not assessed", "without a feed")
+    assert [(a.state, a.reason.partition(": ")[0]) for a in judgement.assessments] == [
+        ("not assessed", "for which there is no feed")
     ]
     assert [(g.kind, g.packages) for g in judgement.gaps] == [("no-feed", (SSL.id,))]
 
@@ -218,9 +235,32 @@ def test_unknown_release_is_not_assessed_and_never_clean(release: Distribution |
 def test_gaps_gather_packages_by_reason() -> None:
     judgement = judge(inventory(DEMO, SSL, package("other", "1")), Known({}, [feed(coverage="sample")]))
     assert [(g.kind, g.reason, len(g.packages)) for g in judgement.gaps] == [
-        ("feed-sample", "2 packages outside every feed's sample", 2),
-        ("no-feed", "1 package without a feed for Debian:12", 1),
+        ("no-feed", "for which there is no feed: Debian:12", 1),
+        ("feed-sample", "that no feed names, and no feed is more than a sample", 2),
     ]
+
+
+OWN, FOREIGN = "OpenSSL Team <x@alioth-lists.debian.net>", "Somebody <x@example.org>"
+
+
+@pytest.mark.parametrize(
+    ("maintainer", "known_", "state"),
+    [
+        (OWN, False, "assessed"),
+        (FOREIGN, False, "not assessed"),
+        ("", False, "not assessed"),
+        (FOREIGN, True, "assessed"),
+    ],
+)
+def test_a_complete_feed_clears_only_what_comes_from_the_distribution(
+    maintainer: str, known_: bool, state: str
+) -> None:
+    whole = feed("debian", ecosystems=("Debian:12",))
+    named = {("Debian:12", "openssl"): [advisory("A", Range("9"), feed="debian")]} if known_ else {}
+    held = replace(SSL, maintainer=maintainer)
+    judgement = judge(inventory(held), Known(named, [whole]))
+    assert [a.state for a in judgement.assessments] == [state]
+    assert [g.kind for g in judgement.gaps] == (["no-feed"] if state == "not assessed" else [])
 
 
 ranges = st.lists(

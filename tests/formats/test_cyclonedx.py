@@ -61,6 +61,11 @@ def test_composition_says_how_whole_it_is(completeness: str, aggregate: str) -> 
     ]
 
 
+def test_files_that_nobody_owns_leave_the_bill_open() -> None:
+    assert made(inventory(unowned=1))["compositions"][0]["aggregate"] == "unknown"
+    assert made(inventory(unowned=1, completeness="partial"))["compositions"][0]["aggregate"] == "incomplete"
+
+
 def test_copies_lie_inside_what_carries_them() -> None:
     outer = package("a", "1")
     document = made(inventory(outer, package("b", "1", vendored_in=outer.id), distribution=None))

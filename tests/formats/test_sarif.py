@@ -7,11 +7,11 @@ import jsonschema_rs
 
 from pratique.formats.sarif import sarif
 from pratique.model.advisory import Severity
-from pratique.model.finding import Assessment, Findings
+from pratique.model.finding import Acceptance, Assessment, Findings
 from pratique.model.inventory import Inventory
 from pratique.policy import Policy, parse_rule
 from tests.making import hostile
-from tests.making.values import finding, findings, gap, inventory, package, report
+from tests.making.values import acceptance, finding, findings, gap, inventory, package, report
 
 SCHEMA = Path(__file__).parent.parent / "data" / "schemas" / "sarif-2.1.0.json"
 DEMO = package("demo", "1.0")
@@ -22,12 +22,16 @@ def validator() -> Any:
     return jsonschema_rs.Draft4Validator(json.loads(SCHEMA.read_text()), validate_formats=True)
 
 
-def made(held: Inventory, found: Findings) -> Any:
+def made(held: Inventory, found: Findings, *accepted: Acceptance) -> Any:
     """Return the only run of a log that its schema allows."""
-    whole = report(held, found, Policy((parse_rule("high"),)))
+    whole = report(held, found, Policy((parse_rule("high"),), acceptances=accepted))
     document = json.loads(sarif(whole.inventory, whole.findings, whole.decision))
     assert [e.message for e in validator().iter_errors(document)] == []
     return document["runs"][0]
+
+
+def place(result: Any) -> Any:
+    return result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
 
 
 def test_schema_refuses_something() -> None:
@@ -45,7 +49,7 @@ def test_result() -> None:
                 "message": {"text": "demo 1.0 is affected by CVE-2026-1: < 2; fixed in 2"},
                 "locations": [{"physicalLocation": {"artifactLocation": {"uri": "lib/demo"}}}],
                 "partialFingerprints": {
-                    "packageAndVulnerability/v1": "47cf0424ff4abca242c059aeef24d5197b86e9f5861a613588157d897620a9ee"
+                    "packageAndVulnerability/v1": "965670826d2f9ee0fd2e30be2de6b36efccaf395717a84cf27c3da583b760d40"
                 },
             }
         ]
@@ -74,9 +78,7 @@ def test_one_rule_a_vulnerability_rated_as_its_worst() -> None:
     run = made(inventory(DEMO, other), found)
     assert [r["id"] for r in run["tool"]["driver"]["rules"]] == ["CVE-2026-1", "not-assessed"]
     assert run["tool"]["driver"]["rules"][0]["properties"]["security-severity"] == "9.9"
-    assert [
-        (r["level"], r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]) for r in run["results"]
-    ] == [("error", "other"), ("note", "lib/demo")]
+    assert [(r["level"], place(r)) for r in run["results"]] == [("error", "other"), ("note", "lib/demo")]
 
 
 def test_unrated_has_no_score() -> None:
@@ -89,9 +91,16 @@ def test_unrated_has_no_score() -> None:
 
 def test_gaps_are_results_of_their_own() -> None:
     state = Assessment(package=DEMO.id, state="not assessed")
-    run = made(inventory(DEMO), findings(gaps=(gap("no-feed", "pkg:a#b"),), assessments=(state,)))
-    assert [(r["ruleId"], r["message"]["text"]) for r in run["results"]] == [
-        ("not-assessed", "no-feed: reason of pkg:a#b")
+    unread, unknown = gap("unread-file", "srv/x"), gap("no-feed", "packages", DEMO.id)
+    run = made(inventory(DEMO), findings(gaps=(unread, unknown), assessments=(state,)), acceptance())
+    assert [(r["ruleId"], r["level"], r["message"]["text"], place(r)) for r in run["results"]] == [
+        (
+            "not-assessed",
+            "note",
+            "unread-file: srv/x: reason of srv/x; accepted by me until 2026-11-25",
+            "srv/x",
+        ),
+        ("not-assessed", "warning", "no-feed: 1 package reason of packages", "image"),
     ]
     assert run["properties"]["notAssessed"] == 1
 
@@ -107,21 +116,22 @@ def test_exploited_comes_first_then_severe_then_likely() -> None:
 
 
 def test_cut_at_25_000_results_and_says_so() -> None:
-    run = made(inventory(DEMO), findings(*(finding(f"CVE-{n}") for n in range(25_003))))
+    whole = report(inventory(DEMO), findings(*(finding(f"CVE-{n}") for n in range(25_003))))
+    run = json.loads(sarif(whole.inventory, whole.findings, whole.decision))["runs"][0]
     assert (len(run["results"]), run["properties"]["findingsCut"]) == (25_000, 3)
 
 
-def test_fingerprint_survives_a_rebuild() -> None:
-    moved = package("demo", "1.0", path="elsewhere")
-    prints = [
-        made(inventory(held), findings(finding(package=held.id)))["results"][0]["partialFingerprints"]
-        for held in (DEMO, moved)
-    ]
+def test_fingerprint_survives_a_rebuild_and_tells_installations_apart() -> None:
+    prints = []
+    for held in (DEMO, package("demo", "1.0", layer=3), package("demo", "1.0", path="elsewhere")):
+        (result,) = made(inventory(held), findings(finding(package=held.id)))["results"]
+        prints.append(result["partialFingerprints"]["packageAndVulnerability/v1"])
     assert prints[0] == prints[1]
+    assert prints[0] != prints[2]
 
 
 def test_hostile_names_are_valid() -> None:
     run = made(hostile.INVENTORY, hostile.FINDINGS)
-    uris = [r["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for r in run["results"]]
+    uris = [place(r) for r in run["results"]]
     assert not [u for u in uris if ":" in u or not u.isascii()]
     assert all(r["helpUri"].startswith("https://") for r in run["tool"]["driver"]["rules"] if "helpUri" in r)

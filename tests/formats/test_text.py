@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pratique.formats.text import plural, visible
+from pratique.formats.text import gap_text, plural, visible
+from tests.making.values import gap
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,13 @@ def test_shown_text_stays_as_it_is(text: str) -> None:
         (0, "package", "0 packages"),
         (1, "package", "1 package"),
         (1234, "vulnerability", "1,234 vulnerabilities"),
+        (2, "day", "2 days"),
     ],
 )
 def test_plural(count: int, noun: str, text: str) -> None:
     assert plural(count, noun) == text
+
+
+def test_gap_in_one_line() -> None:
+    assert gap_text(gap("anomaly", "srv/x")) == "anomaly: srv/x: reason of srv/x"
+    assert gap_text(gap("no-feed", "packages", "a", "b")) == "no-feed: 2 packages reason of packages"

@@ -41,12 +41,15 @@ def zipped(path: Path, *records: Record, method: int = zipfile.ZIP_DEFLATED) -> 
     return path
 
 
-def kev(path: Path, *cves: str, released: str = "2026-11-23T12:00:00.0000Z") -> Path:
+def kev(
+    path: Path, *cves: str, released: str = "2026-11-23T12:00:00.0000Z", count: int | None = None
+) -> Path:
     entries = [{"cveID": cve, "dateAdded": "2026-11-01"} for cve in cves]
     document = {
         "title": "KEV",
         "catalogVersion": "1",
         "dateReleased": released,
+        "count": len(cves) if count is None else count,
         "vulnerabilities": entries,
     }
     path.write_text(json.dumps(document))

@@ -144,7 +144,11 @@ def _undeclared(path: Path) -> FeedFiles:
         raise InputError(
             "not a feed by its name", place=str(path), remedy=f"Feeds are files named {', '.join(_SUFFIXES)}"
         )
-    return FeedFiles(Feed(name=path.name.partition(".")[0], format=_format(path)), (path,))
+    form = _format(path)
+    name = (
+        path.name.partition(".")[0] if form == "osv" else form
+    )  # of catalogues and scores a new one replaces the old
+    return FeedFiles(Feed(name=name, format=form), (path,))
 
 
 def _format(path: Path) -> Literal["osv", "kev", "epss"]:

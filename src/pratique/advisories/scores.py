@@ -28,6 +28,7 @@ class KevCatalogue(Struct, rename="camel"):
 
     date_released: datetime
     vulnerabilities: list[KevEntry]
+    count: int = 0
 
     @property
     def released(self) -> datetime:

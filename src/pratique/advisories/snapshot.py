@@ -22,7 +22,7 @@ from pratique.advisories.osv import advisories, decode
 from pratique.advisories.scores import read_epss, read_kev
 from pratique.model.advisory import Advisory, Exploitation, Feed
 from pratique.model.digest import Digest, parse_digest
-from pratique.model.errors import InputError, PratiqueError, UnavailableError
+from pratique.model.errors import InputError, PratiqueError, UnavailableError, UsageError
 from pratique.storage import create_atomic, locked, read_whole, write_atomic
 
 _SCHEMA = """
@@ -164,14 +164,15 @@ def build(folder: Path, sources: Sequence[FeedFiles], progress: Callable[[str], 
 
     Args:
         folder: where snapshots lie.
-        sources: feeds to read; of two with one name the last counts.
+        sources: feeds to read, each of another name.
         progress: called with a feed's name when it was read.
 
     Raises:
         InputError: a feed is damaged; the current snapshot stays.
+        UsageError: two feeds have one name.
         UnavailableError: the folder or disk refuses.
     """
-    named = {source.feed.name: source for source in sources}
+    named = _by_name(sources)
     with locked(folder):
         path = create_atomic(folder, partial(_fill, folder, named, progress))  # 1, 2
         write_atomic(folder / "current", f"sha256:{path.stem}\n".encode())  # 3
@@ -179,6 +180,20 @@ def build(folder: Path, sources: Sequence[FeedFiles], progress: Callable[[str], 
             if other != path:
                 other.unlink(missing_ok=True)
     return Snapshot(path)
+
+
+def _by_name(sources: Sequence[FeedFiles]) -> dict[str, FeedFiles]:
+    named: dict[str, FeedFiles] = {}
+    for source in sources:
+        name = source.feed.name
+        if name in named:
+            raise UsageError(
+                f"two feeds are called {name}",
+                place=f"{named[name].files[0]}, {source.files[0]}",
+                remedy="Import them one by one, with --feed NAME",
+            )
+        named[name] = source
+    return named
 
 
 def _fill(folder: Path, named: dict[str, FeedFiles], progress: Callable[[str], None], path: Path) -> Path:
@@ -257,7 +272,9 @@ def _add_kev(connection: sqlite3.Connection, source: FeedFiles) -> Feed:
     added = {entry.cve: entry.date_added or "listed" for entry in catalogue.vulnerabilities}
     name = source.feed.name
     _insert(connection, "exploitation", ((name, cve, day, None, None) for cve, day in sorted(added.items())))
-    return replace(source.feed, as_of=catalogue.released, records=len(added))
+    whole = catalogue.count == len(catalogue.vulnerabilities)  # the catalogue counts itself
+    coverage = "complete" if whole else source.feed.coverage
+    return replace(source.feed, as_of=catalogue.released, records=len(added), coverage=coverage)
 
 
 def _add_epss(connection: sqlite3.Connection, source: FeedFiles) -> Feed:

@@ -26,6 +26,13 @@ _STATES = _ABSENT | {
     "triggers-pending",
     "installed",
 }
+_RPM = ("var/lib/rpm/", "usr/lib/sysimage/rpm/", "usr/share/rpm/")
+_OTHERS = (
+    *(folder + name for folder in _RPM for name in ("rpmdb.sqlite", "Packages", "Packages.db")),
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+)
+"""Databases of other package managers, each a gap of its own: where one lies, dpkg's is not missed."""
 _NO_DATABASE = Gap(
     kind="incomplete-database",
     subject=_STATUS,
@@ -42,6 +49,7 @@ class Recorded(Struct, frozen=True):
     architecture: str
     source: str
     source_version: str
+    maintainer: str
 
 
 class StatusCataloger:
@@ -85,7 +93,7 @@ class StatusCataloger:
                 packages += (_package(r, path, file, release, lists) for r in fact if r.state not in _ABSENT)
         if known:
             gaps += lists.gaps(known)
-        elif not gaps:
+        elif not gaps and not any(_is_file(tree, path) for path in _OTHERS):
             gaps.append(_NO_DATABASE)
         return Catalogued(tuple(packages), tuple(gaps))
 
@@ -118,6 +126,11 @@ def _listed(line: str) -> str:
     return line[1:] if line.startswith("/") else line.partition("  ")[2].removeprefix("./").lstrip("/")
 
 
+def _is_file(tree: Tree, path: str) -> bool:
+    file = tree.at(path)
+    return file is not None and file.entry.kind != "directory"
+
+
 def _list_names(package: Recorded, path: str) -> tuple[str, ...]:
     """Return the names that a package's file list can have; distroless images name it as they name its status file."""
     return f"{package.name}:{package.architecture}", package.name, path.rpartition("/")[2]
@@ -138,7 +151,15 @@ def _recorded(fields: dict[str, str]) -> Recorded:
     if not version and state[0] not in {*_ABSENT, "half-installed"}:
         raise InputError("a paragraph without the field Version", place=package)
     source, source_version = debian.source_of(package, version, fields.get("Source", ""))
-    return Recorded(package, state[0], version, fields.get("Architecture", ""), source, source_version)
+    return Recorded(
+        name=package,
+        state=state[0],
+        version=version,
+        architecture=fields.get("Architecture", ""),
+        source=source,
+        source_version=source_version,
+        maintainer=fields.get("Maintainer", ""),
+    )
 
 
 class _Lists:
@@ -189,6 +210,7 @@ def _package(
         version=installed.version,
         purl=name,
         architecture=installed.architecture,
+        maintainer=installed.maintainer,
         source=SourcePackage(installed.source, installed.source_version),
         path=path,
         layer=(listed or file).layer,

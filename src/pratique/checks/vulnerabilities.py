@@ -10,11 +10,24 @@ from typing import NamedTuple
 
 from pratique.checks.versions import Verdict, judge_version, key, latest
 from pratique.ecosystems import debian, python
-from pratique.formats.text import plural
 from pratique.model.advisory import UNRATED, Advisory, Exploitation, Feed, Knowledge
 from pratique.model.errors import InputError
 from pratique.model.finding import Assessment, Finding, Match
-from pratique.model.inventory import Gap, GapKind, Inventory, Package
+from pratique.model.inventory import Distribution, Gap, GapKind, Inventory, Package
+
+_UNCOMPARED = "whose version is not understood: every advisory about the name is treated as matching"
+_FOREIGN = "not known to come from the distribution, whose advisories may say nothing of them"
+_IN_WINDOW = "judged for the window of a feed alone"
+_IN_SAMPLE = "judged by a sample of advisories alone"
+_NO_WINDOW = "that no feed names, and no feed covers more than a window"
+_NO_SAMPLE = "that no feed names, and no feed is more than a sample"
+_KINDS: dict[str, GapKind] = {
+    _UNCOMPARED: "version-not-understood",
+    _IN_WINDOW: "feed-window",
+    _NO_WINDOW: "feed-window",
+    _IN_SAMPLE: "feed-sample",
+    _NO_SAMPLE: "feed-sample",
+}
 
 
 class Judgement(NamedTuple):
@@ -50,15 +63,13 @@ def judge(inventory: Inventory, knowledge: Knowledge) -> Judgement:
     """
     findings: list[Finding] = []
     assessments: list[Assessment] = []
-    gaps: list[Gap] = []
     for package in inventory.packages:
         target = _target(package, inventory)  # 1
         advisories = knowledge.advisories(target.ecosystem, target.name) if target.ecosystem else ()
-        assessments.append(_assess(target, advisories, knowledge.feeds))  # 2
+        assessments.append(_assess(target, advisories, knowledge.feeds, inventory.distribution))  # 2
         findings += _findings(target, advisories, knowledge)  # 3
-        gaps += _version_gap(target)
     order = sorted(findings, key=lambda f: (f.package, f.id))
-    return Judgement(tuple(order), tuple(assessments), (*gaps, *_coverage_gaps(assessments)))  # 4
+    return Judgement(tuple(order), tuple(assessments), tuple(_coverage_gaps(assessments)))  # 4
 
 
 def _target(package: Package, inventory: Inventory) -> _Target:
@@ -74,26 +85,47 @@ def _target(package: Package, inventory: Inventory) -> _Target:
     )
 
 
-def _assess(target: _Target, advisories: tuple[Advisory, ...], feeds: tuple[Feed, ...]) -> Assessment:
-    """Say how far feeds know a package: a complete feed clears it; a window or sample only knows what it names."""
-    package = target.package.id
+def _assess(
+    target: _Target, advisories: tuple[Advisory, ...], feeds: tuple[Feed, ...], release: Distribution | None
+) -> Assessment:
+    """Say how far feeds know a package.
+
+    1. A complete feed clears it, unless it may come from elsewhere than the distribution that the feed describes.
+    2. A feed of a window or a sample knows only what it names.
+    3. A version that cannot be compared is not known in full, whatever the feeds know.
+    """
+    package = target.package
     covering = [
         f for f in feeds if f.format == "osv" and target.ecosystem and target.ecosystem in f.ecosystems
     ]
     names = tuple(f.name for f in covering)
-    if any(f.coverage == "complete" for f in covering):
-        return Assessment(package=package, state="assessed", feeds=names)
+    knowing = tuple(sorted({a.feed for a in advisories}))
+    foreign = package.type == "deb" and not knowing and not debian.is_own(release, package.maintainer)
     if not covering:
         where = target.ecosystem or "this distribution"
-        return Assessment(package=package, state="not assessed", reason=f"without a feed for {where}")
-    kind = "window" if any(f.coverage == "window" for f in covering) else "sample"
-    knowing = tuple(sorted({a.feed for a in advisories}))
+        return Assessment(
+            package=package.id, state="not assessed", reason=f"for which there is no feed: {where}"
+        )
+    if not _comparable(target):
+        return Assessment(package=package.id, state="partly", feeds=names, reason=_UNCOMPARED)
+    if any(f.coverage == "complete" for f in covering):
+        if foreign:
+            return Assessment(package=package.id, state="not assessed", feeds=names, reason=_FOREIGN)
+        return Assessment(package=package.id, state="assessed", feeds=names)
+    window = any(f.coverage == "window" for f in covering)
     if knowing:
-        reason = f"known to a feed's {kind} alone"
-        return Assessment(package=package, state="partly", feeds=knowing, reason=reason)
-    return Assessment(
-        package=package, state="not assessed", feeds=names, reason=f"outside every feed's {kind}"
-    )
+        reason = _IN_WINDOW if window else _IN_SAMPLE
+        return Assessment(package=package.id, state="partly", feeds=knowing, reason=reason)
+    reason = _NO_WINDOW if window else _NO_SAMPLE
+    return Assessment(package=package.id, state="not assessed", feeds=names, reason=reason)
+
+
+def _comparable(target: _Target) -> bool:
+    try:
+        key(target.package.type, target.version)
+    except InputError:
+        return False
+    return True
 
 
 def _findings(target: _Target, advisories: tuple[Advisory, ...], knowledge: Knowledge) -> Iterator[Finding]:
@@ -171,19 +203,6 @@ def _match(target: _Target, hit: _Hit) -> Match:
     )
 
 
-def _version_gap(target: _Target) -> Iterator[Gap]:
-    try:
-        key(target.package.type, target.version)
-    except InputError as error:
-        reason = f"{error.what}: every advisory about {target.name} is treated as matching"
-        yield Gap(
-            kind="version-not-understood",
-            subject=target.package.id,
-            reason=reason,
-            packages=(target.package.id,),
-        )
-
-
 def _coverage_gaps(assessments: list[Assessment]) -> Iterator[Gap]:
     """Yield one gap for each reason why packages could not be assessed, or only partly."""
     grouped: dict[str, list[str]] = defaultdict(list)
@@ -191,14 +210,5 @@ def _coverage_gaps(assessments: list[Assessment]) -> Iterator[Gap]:
         if assessment.state != "assessed":
             grouped[assessment.reason].append(assessment.package)
     for reason, packages in sorted(grouped.items()):
-        kind: GapKind = "no-feed"
-        if "window" in reason:
-            kind = "feed-window"
-        elif "sample" in reason:
-            kind = "feed-sample"
-        yield Gap(
-            kind=kind,
-            subject=reason,
-            reason=f"{plural(len(packages), 'package')} {reason}",
-            packages=tuple(packages),
-        )
+        kind = _KINDS.get(reason, "no-feed")
+        yield Gap(kind=kind, subject="packages", reason=reason, packages=tuple(packages))

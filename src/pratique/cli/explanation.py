@@ -61,4 +61,4 @@ def _match(screen: Screen, match: Match, explanation: Explanation) -> None:
 
 
 def _row(screen: Screen, label: str, value: str) -> None:
-    screen.line(text(f"  {label:<12}", "dim"), value)
+    screen.item(text(f"{label:<11}", "dim"), value)

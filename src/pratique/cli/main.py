@@ -14,7 +14,7 @@ import typer
 from pratique import __version__
 from pratique.cli import exits
 from pratique.cli.screen import Screen
-from pratique.model.errors import PratiqueError, UsageError
+from pratique.model.errors import PratiqueError, UnavailableError, UsageError
 
 app = typer.Typer(
     name="pratique",
@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 database = typer.Typer(no_args_is_help=True, help="The advisory snapshot that images are judged by.")
 app.add_typer(database, name="db")
+
+_COMPLETE = "_PRATIQUE_COMPLETE"
+"""By this variable a completion script asks for words."""
 
 _CLICK_ERROR: type[Exception] = typer.BadParameter.__mro__[2]
 """Base of the errors that typer raises for a wrong call; typer exports none of its classes but BadParameter."""
@@ -92,7 +95,12 @@ Cache = Annotated[
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 Outputs = Annotated[
     list[str] | None,
-    typer.Option("--output", "-o", metavar="FORMAT=FILE", help="Also write a file; repeatable."),
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FORMAT=FILE",
+        help="Write a file; repeatable. Formats: cyclonedx-json, spdx-json; of a scan also json, sarif, inventory, findings, decision.",
+    ),
 ]
 
 
@@ -100,15 +108,20 @@ def _example(*lines: str) -> str:
     return "Example:\n\n" + "\n".join(f"    {line}" for line in lines)
 
 
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if asked:
+        sys.stdout.write(f"pratique {__version__}\n")
+        raise typer.Exit
+
+
 @app.callback()
 def _root(
     *,
-    _version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
 ) -> None:
     """Take the options that stand before a command; ``--version`` alone is answered before this is loaded."""
-    if _version:
-        sys.stdout.write(f"pratique {__version__}\n")
-        raise typer.Exit
 
 
 @app.command(
@@ -136,7 +149,7 @@ def scan(
         bool, typer.Option("--all", help="One row for each finding, not one for each package.")
     ] = False,
     failure: Annotated[
-        int, typer.Option("--exit-code", min=0, max=255, help="Exit code where a rule fails the image.")
+        int, typer.Option("--exit-code", min=1, max=255, help="Exit code where a rule fails the image.")
     ] = 2,
     cache: Cache = "",
     quiet: Quiet = False,
@@ -334,7 +347,7 @@ def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.",
     """Print the completion script of a shell."""
     from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
-    script = get_completion_script(prog_name="pratique", complete_var="_PRATIQUE_COMPLETE", shell=shell.value)
+    script = get_completion_script(prog_name="pratique", complete_var=_COMPLETE, shell=shell.value)
     Screen().raw(script.encode() + b"\n")
     return 0
 
@@ -348,6 +361,8 @@ def run(arguments: list[str]) -> int:
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     debug = "--debug" in own
     words = [a for a in own if a != "--debug"] + arguments[len(own) :]
+    if _COMPLETE in os.environ:
+        _teach_shells()
     try:
         outcome = app(words or ["--help"], prog_name="pratique", standalone_mode=False)
     except PratiqueError as error:
@@ -362,6 +377,12 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if debug:
+            raise
+        what, place = (error.strerror or str(error)).lower(), str(error.filename or "output")
+        Screen().error(UnavailableError(what, place=place, remedy="Free space or check permissions"))
+        return 1
     except Exception as error:
         if debug:
             raise
@@ -371,10 +392,17 @@ def run(arguments: list[str]) -> int:
     return int(outcome or 0)
 
 
+def _teach_shells() -> None:
+    """Let typer answer the completion scripts; it does so by itself only where it also adds flags to install them."""
+    from typer.completion import completion_init  # type: ignore[attr-defined]
+
+    completion_init()
+
+
 def _usage(error: Exception) -> int:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "pratique"
-    message = getattr(error, "format_message", lambda: str(error))()
+    message = getattr(error, "format_message", lambda: str(error))().replace("Value error, ", "")
     if not message:  # a group without a command has shown its help
         return exits.USAGE
     Screen().error(UsageError(message.rstrip("."), remedy=f"Try: {command} --help"))

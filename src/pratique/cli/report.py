@@ -7,7 +7,7 @@ from rich.text import Text
 from pratique.cli.screen import STYLES, Screen, text
 from pratique.flows.summary import Row, summarise, urgency
 from pratique.formats.documents import Report
-from pratique.formats.text import plural
+from pratique.formats.text import gap_text, plural
 from pratique.model.advisory import LEVELS, Feed, Level
 from pratique.model.finding import Acceptance, Decision, Findings
 from pratique.model.inventory import Gap, Inventory
@@ -41,7 +41,7 @@ def show_report(screen: Screen, report: Report, *, every: bool, explain: str) ->
     if report.findings.findings:
         worst = min(report.findings.findings, key=urgency)
         screen.heading("Next")
-        screen.line(f"  {explain.format(worst.id)}")
+        screen.line(f"  {explain.format(worst.id)}", whole=True)
 
 
 def _inventory(screen: Screen, inventory: Inventory) -> None:
@@ -73,8 +73,8 @@ def _found(screen: Screen, findings: Findings, decision: Decision, *, every: boo
         for level in LEVELS
         if decision.counts[level]
     ]
-    screen.line(*levels, text(f"{exploited} known to be exploited", "bold red") if exploited else "")
     if findings.findings:
+        screen.line(*levels, text(f"{exploited} known to be exploited", "bold red") if exploited else "")
         screen.line()
         rows = (_cells(row) for row in summarise(findings.findings, every=every))
         counts = _WORDS if screen.width >= 100 else _LETTERS
@@ -107,15 +107,14 @@ def _coverage(screen: Screen, findings: Findings) -> None:
     screen.heading("What was assessed")
     whole, part, none = (states[s] for s in ("assessed", "partly", "not assessed"))
     screen.line(
-        text(f"{whole:,} packages in full", "green"),
+        text(f"{plural(whole, 'package')} in full", "green"),
         ", ",
-        text(f"{part:,} in part", "yellow"),
+        text(f"{part:,} in part", "yellow" if part else ""),
         ", ",
         text(f"{none:,} not at all", "yellow" if none else ""),
     )
     for gap in findings.gaps:
-        place = "" if gap.packages else f" [{gap.subject.partition('#')[0]}]"
-        screen.line(text("  - ", "yellow"), f"{gap.kind}: {gap.reason}{place}")
+        screen.item(text("-", "yellow"), gap_text(gap))
     if findings.feeds:
         screen.line()
         show_feeds(screen, findings)
@@ -144,7 +143,7 @@ def covers(feed: Feed) -> str:
         f" +{len(feed.ecosystems) - 4}" if len(feed.ecosystems) > 4 else ""
     )
     window = f" {feed.window_from} to {feed.window_to}" if feed.coverage == "window" else ""
-    return f"{what or feed.format}: {feed.coverage}{window}"
+    return f"{what}{': ' if what else ''}{feed.coverage}{window}"
 
 
 def _age(feed: Feed, stale: bool, age: str) -> Text:  # noqa: FBT001 - one cell of a row
@@ -163,15 +162,13 @@ def _decision(screen: Screen, report: Report) -> None:
         screen.line("  No rule was given. Judge with --fail-on high,kev or --policy FILE")
     for reason in decision.reasons:
         example = f" ({', '.join(reason.findings[:_SHOWN])}{', …' if len(reason.findings) > _SHOWN else ''})"
-        screen.line(text("  - ", "red"), f"{reason.rule}: {reason.text}{example if reason.findings else ''}")
+        screen.item(text("-", "red"), f"{reason.rule}: {reason.text}{example if reason.findings else ''}")
     for accepted, gaps in _accepted(decision).items():
-        screen.line(
-            text("  - ", "dim"), f"accepted by {accepted.owner} until {accepted.until}: {accepted.reason}"
-        )
+        screen.item("-", f"accepted by {accepted.owner} until {accepted.until}: {accepted.reason}")
         for gap in gaps:
-            screen.line(text(f"      {gap.kind}: {gap.reason}", "dim"))
+            screen.item("", text(gap_text(gap), "dim"), indent=4)
     for unused in decision.unused:
-        screen.line(text("  - ", "yellow"), f"acceptance without effect: {unused}")
+        screen.item(text("-", "yellow"), f"acceptance without effect: {unused}")
     if report.findings.clock != "system":
         screen.line(text(f"  Judged as of {decision.created:%Y-%m-%d} ({report.findings.clock})", "yellow"))
 

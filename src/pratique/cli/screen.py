@@ -4,12 +4,16 @@ All text passes through ``visible``: nothing that an image names can steer a ter
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOBase
+from typing import TextIO, cast
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +21,7 @@ from pratique.formats.text import visible
 from pratique.model.errors import PratiqueError
 
 WIDE = 120
+_PADDING = re.compile(r" +$", re.MULTILINE)
 STYLES = {
     "critical": "bold red",
     "high": "red",
@@ -32,6 +37,18 @@ def text(value: str, style: str = "") -> Text:
     return Text(visible(value), style=style)
 
 
+class _Trimmed(TextIOBase):
+    """Stdout without the blanks that pad the lines of a table."""
+
+    def write(self, text: str) -> int:
+        """Write to the stdout of this moment."""
+        return sys.stdout.write(_PADDING.sub("", text))
+
+    def flush(self) -> None:
+        """Flush the stdout of this moment."""
+        sys.stdout.flush()
+
+
 class Screen:
     """The two streams of a run.
 
@@ -42,7 +59,8 @@ class Screen:
     def __init__(self, *, quiet: bool = False) -> None:
         width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDE
         plain = bool(os.environ.get("CI"))
-        self._out = Console(width=width, highlight=False, soft_wrap=False, no_color=plain or None)
+        out = None if sys.stdout.isatty() else cast("TextIO", _Trimmed())
+        self._out = Console(file=out, width=width, highlight=False, soft_wrap=False, no_color=plain or None)
         self._err = Console(stderr=True, highlight=False, no_color=plain or None)
         self.quiet = quiet
 
@@ -51,9 +69,18 @@ class Screen:
         """Columns of the screen."""
         return self._out.width
 
-    def line(self, *spans: str | Text) -> None:
-        """Print one line of spans."""
-        self._out.print(Text.assemble(*(text(s) if isinstance(s, str) else s for s in spans)))
+    def line(self, *spans: str | Text, whole: bool = False) -> None:
+        """Print one line of spans; a whole line is never broken, so that it can be copied as it is."""
+        line = Text.assemble(*(text(s) if isinstance(s, str) else s for s in spans))
+        self._out.print(line, soft_wrap=whole)
+
+    def item(self, label: str | Text, value: str | Text, *, indent: int = 2) -> None:
+        """Print a label and a text whose further lines hang below its first."""
+        grid = Table.grid(padding=(0, 1, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(overflow="fold")
+        grid.add_row(*(text(v) if isinstance(v, str) else v for v in (label, value)))
+        self._out.print(Padding(grid, (0, 0, 0, indent)))
 
     def heading(self, title: str) -> None:
         """Print a heading after a blank line."""
@@ -92,7 +119,7 @@ class Screen:
     def note(self, message: str) -> None:
         """Print a note on stderr, unless quiet."""
         if not self.quiet:
-            self._err.print(text(message, "dim"))
+            self._err.print(text(message, "dim"), soft_wrap=True)
 
     def error(self, error: PratiqueError) -> None:
         """Print an error on stderr: what, where, and what to do next."""

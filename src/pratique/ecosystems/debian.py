@@ -17,6 +17,7 @@ _PART = re.compile(r"(\D*)(\d*)")
 _UPSTREAM = re.compile(r"[A-Za-z0-9.+:~-]+")
 _REVISION = re.compile(r"[A-Za-z0-9.+~]+")
 _DIGITS = re.compile(r"[0-9]+")
+_OWN = re.compile(r"[@.](?:debian\.(?:org|net)|ubuntu\.com|canonical\.com)>?\s*\Z", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
 
 
@@ -107,6 +108,16 @@ def source_of(name: str, version: str, field: str) -> tuple[str, str]:
     """Return (source name, source version) from a ``Source`` field, which may be empty or ``name (version)``."""
     source, _, rest = field.partition(" ")
     return source or name, rest.strip().strip("()") or version
+
+
+def is_own(distribution: Distribution | None, maintainer: str) -> bool:
+    """Say whether a maintainer shows that a package comes from the distribution itself.
+
+    A package of another repository looks the same in dpkg's database, and the distribution's advisories say nothing of
+    it. Teams of Debian and Ubuntu can be told by their addresses; a single person's private address cannot.
+    """
+    vendor = distribution.id if distribution else ""
+    return vendor in {"debian", "ubuntu"} and bool(_OWN.search(maintainer))
 
 
 def osv_ecosystem(distribution: Distribution | None) -> str:

@@ -61,9 +61,15 @@ def cyclonedx(inventory: Inventory, digest: Digest) -> bytes:
             "properties": _gaps(inventory),
         },
         "components": _components(inventory),
-        "compositions": [{"aggregate": _AGGREGATE[inventory.completeness], "assemblies": [image.bom_ref]}],
+        "compositions": [{"aggregate": _aggregate(inventory), "assemblies": [image.bom_ref]}],
     }
     return encode(document)
+
+
+def _aggregate(inventory: Inventory) -> str:
+    """Files that no package owns may be anything: a bill that lists packages cannot call itself complete then."""
+    loose = inventory.completeness == "complete" and inventory.unowned
+    return "unknown" if loose else _AGGREGATE[inventory.completeness]
 
 
 def _image(inventory: Inventory) -> Component:

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from pratique.formats.documents import encode
+from pratique.formats.text import gap_text
 from pratique.model.advisory import Level
-from pratique.model.finding import Decision, Finding, Findings
-from pratique.model.inventory import Gap, Inventory
+from pratique.model.finding import Decision, Finding, Findings, OpenGap
+from pratique.model.inventory import Inventory
 
 _LEVEL: dict[Level, str] = {
     "critical": "error",
@@ -23,6 +24,8 @@ _LEVEL: dict[Level, str] = {
 }
 _RESULTS = 25_000
 _GAP_RULE = "not-assessed"
+_PLACES = {"unread-file", "anomaly", "unsupported-packages", "unknown-distribution", "incomplete-database"}
+"""Kinds of gap whose subject is a path of the image."""
 
 
 def sarif(inventory: Inventory, findings: Findings, decision: Decision) -> bytes:
@@ -35,7 +38,7 @@ def sarif(inventory: Inventory, findings: Findings, decision: Decision) -> bytes
     run = {
         "tool": {"driver": {"name": "Pratique", "version": findings.tool, "rules": _rules(kept)}},
         "automationDetails": {"id": f"pratique/{inventory.source.reference}/"},
-        "results": [_result(f, paths) for f in kept] + [_gap(g) for g in findings.gaps],
+        "results": [_result(f, paths) for f in kept] + [_gap(g) for g in decision.gaps],
         "properties": {
             "verdict": decision.verdict,
             "completeness": inventory.completeness,
@@ -80,17 +83,26 @@ def _result(finding: Finding, paths: dict[str, str]) -> dict[str, Any]:
         "level": _LEVEL[finding.severity.level],
         "message": {"text": text},
         "locations": _location(paths[finding.package]),
-        "partialFingerprints": {"packageAndVulnerability/v1": _fingerprint(finding.name, finding.id)},
+        "partialFingerprints": {
+            "packageAndVulnerability/v1": _fingerprint(finding.name, paths[finding.package], finding.id)
+        },
     }
 
 
-def _gap(gap: Gap) -> dict[str, Any]:
+def _gap(opened: OpenGap) -> dict[str, Any]:
+    """Return a gap as a result: a warning, or a note where somebody answers for it."""
+    gap = opened.gap
+    accepted = (
+        f"; accepted by {opened.accepted.owner} until {opened.accepted.until}" if opened.accepted else ""
+    )
     return {
         "ruleId": _GAP_RULE,
-        "level": "warning",
-        "message": {"text": f"{gap.kind}: {gap.reason}"},
-        "locations": _location(gap.subject.partition("#")[0]),
-        "partialFingerprints": {"packageAndVulnerability/v1": _fingerprint(gap.kind, gap.subject)},
+        "level": "note" if opened.accepted else "warning",
+        "message": {"text": gap_text(gap) + accepted},
+        "locations": _location(gap.subject if gap.kind in _PLACES else "image"),
+        "partialFingerprints": {
+            "packageAndVulnerability/v1": _fingerprint(gap.kind, gap.subject, gap.reason)
+        },
     }
 
 

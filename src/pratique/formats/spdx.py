@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 from pratique.formats.documents import encode
+from pratique.formats.text import gap_text
 from pratique.model.digest import Digest
 from pratique.model.inventory import Inventory, Package
 
@@ -55,7 +56,7 @@ def spdx(inventory: Inventory, digest: Digest) -> bytes:
 
 def _comment(inventory: Inventory) -> str:
     lines = [f"Completeness: {inventory.completeness}"]
-    return "\n".join(lines + [f"{g.kind}: {g.subject}: {g.reason}" for g in inventory.gaps])
+    return "\n".join(lines + [gap_text(g) for g in inventory.gaps])
 
 
 def _image(inventory: Inventory, identifier: str) -> dict[str, Any]:

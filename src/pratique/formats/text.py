@@ -2,6 +2,8 @@
 
 import re
 
+from pratique.model.inventory import Gap
+
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]|:(?=:)|#(?=#)"
@@ -30,4 +32,11 @@ def plural(count: int, noun: str) -> str:
 
 
 def _plural(noun: str) -> str:
-    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
+
+
+def gap_text(gap: Gap) -> str:
+    """Return a gap in one line: its kind, how many packages or which place, and why."""
+    if gap.packages:
+        return f"{gap.kind}: {plural(len(gap.packages), 'package')} {gap.reason}"
+    return f"{gap.kind}: {gap.subject}: {gap.reason}"

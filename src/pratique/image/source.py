@@ -76,7 +76,7 @@ def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) 
     prefix, _, rest = reference.partition(":")
     kind, text = (prefix, rest) if prefix in PREFIXES else ("", reference)
     path, name = _path_and_name(text)
-    kind = kind or _kind(path)
+    kind = kind or _told(path)
     if kind == "dir":
         return Image(Source(kind="dir", reference=reference), (), _checked_root(path))
     blobs: Blobs = FolderBlobs(path) if kind == "oci" else _archive(path, limits)
@@ -101,6 +101,16 @@ def _path_and_name(text: str) -> tuple[Path, str]:
 
 def _exists(text: str) -> bool:
     return os.path.exists(text)  # noqa: PTH110 - says no, where Path raises, to a name too long or out of reach
+
+
+def _told(path: Path) -> str:
+    """Tell the kind; a name that is no path may have been meant for a registry."""
+    try:
+        return _kind(path)
+    except UnavailableError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            error.remedy = "Check the path. Registries are not read: copy an image first, as with skopeo copy"
+        raise
 
 
 def _kind(path: Path) -> str:
@@ -133,7 +143,9 @@ def _archive_kind(path: Path) -> str:
     if "manifest.json" in names:
         return "docker-archive"
     raise InputError(
-        "a tar archive, but not an image: it has neither index.json nor manifest.json",
+        "a tar archive, but not an image: it has neither index.json nor manifest.json"
+        if names
+        else "an empty file",
         place=str(path),
         remedy="To scan an exported file system, unpack it and name the folder",
     )

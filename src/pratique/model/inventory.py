@@ -115,6 +115,7 @@ class Package(Struct, frozen=True, kw_only=True, omit_defaults=True):
         version: as its own database spells it.
         purl: canonical package URL.
         architecture: as the database names it; empty where it has none.
+        maintainer: who the database says maintains it; empty where it does not.
         source: the source package, for ``deb``.
         path: where it is recorded: package database, or metadata folder or file.
         layer: index of the layer that brought this version; None in a plain folder.
@@ -129,6 +130,7 @@ class Package(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: str
     purl: Purl
     architecture: str = ""
+    maintainer: str = ""
     source: SourcePackage | None = None
     path: str
     layer: int | None = None
