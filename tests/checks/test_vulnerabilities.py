@@ -244,19 +244,18 @@ OWN, FOREIGN = "OpenSSL Team <x@alioth-lists.debian.net>", "Somebody <x@example.
 
 
 @pytest.mark.parametrize(
-    ("maintainer", "known_", "state"),
+    ("maintainer", "named", "state"),
     [
-        (OWN, False, "assessed"),
-        (FOREIGN, False, "not assessed"),
-        ("", False, "not assessed"),
-        (FOREIGN, True, "assessed"),
+        (OWN, {}, "assessed"),
+        (FOREIGN, {}, "not assessed"),
+        ("", {}, "not assessed"),
+        (FOREIGN, {("Debian:12", "openssl"): [advisory("A", Range("9"), feed="debian")]}, "assessed"),
     ],
 )
 def test_a_complete_feed_clears_only_what_comes_from_the_distribution(
-    maintainer: str, known_: bool, state: str
+    maintainer: str, named: dict[tuple[str, str], list[Advisory]], state: str
 ) -> None:
     whole = feed("debian", ecosystems=("Debian:12",))
-    named = {("Debian:12", "openssl"): [advisory("A", Range("9"), feed="debian")]} if known_ else {}
     held = replace(SSL, maintainer=maintainer)
     judgement = judge(inventory(held), Known(named, [whole]))
     assert [a.state for a in judgement.assessments] == [state]
