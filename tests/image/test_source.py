@@ -158,7 +158,12 @@ def missing(_path: Path) -> None:
             "To scan an exported file system, unpack it and name the folder",
         ),
         (pipe, InputError, "not a regular file", "Check the path and the kind of image named before it"),
-        (missing, UnavailableError, "no such file or directory", "Check the path. Registries are not read: copy an image first, as with skopeo copy"),
+        (
+            missing,
+            UnavailableError,
+            "no such file or directory",
+            "Check the path. Registries are not read: copy an image first, as with skopeo copy",
+        ),
     ],
 )
 def test_what_is_no_image_is_told_with_place_and_remedy(

@@ -34,7 +34,12 @@ EPOCH = "1795521600"
 """2026-11-24T12:00:00Z, the moment of ``tests.making.values.NOW``."""
 
 _DSA = record(
-    "DSA-1-1", "openssl", {"introduced": "0"}, {"fixed": "3.0.11-1~deb12u2"}, ecosystem="Debian:12", upstream=["CVE-2026-1111"]
+    "DSA-1-1",
+    "openssl",
+    {"introduced": "0"},
+    {"fixed": "3.0.11-1~deb12u2"},
+    ecosystem="Debian:12",
+    upstream=["CVE-2026-1111"],
 )
 _PYSEC = record(
     "PYSEC-2026-1",
