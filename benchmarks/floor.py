@@ -16,7 +16,7 @@ def main(layout: Path) -> None:
     manifest = json.loads(blob(layout, index["manifests"][0]["digest"]).read_bytes())
     for layer in manifest["layers"]:
         digest = hashlib.sha256()
-        with igzip_threaded.open(blob(layout, layer["digest"]), "rb", threads=0) as stream:
+        with igzip_threaded.open(blob(layout, layer["digest"]), "rb", threads=0) as stream:  # type: ignore[no-untyped-call]
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
         sys.stdout.write(digest.hexdigest() + "\n")
