@@ -21,7 +21,6 @@ from tests.making.images import CONFIG, INDEX, LAYER, MANIFEST, Layout, config, 
 from tests.making.layers import Texts
 from tests.making.tar import Item, tar
 
-DATA = Path(__file__).parent.parent / "conformance" / "data" / "oci-images" / "stereoscope"
 ONE, TWO, THREE = (tar([Item("etc/os-release", text)]) for text in (b"one", b"two", b"three"))
 AMD64 = {"os": "linux", "architecture": "amd64"}
 ARM64 = {"os": "linux", "architecture": "arm64", "variant": "v8"}
@@ -481,35 +480,6 @@ def test_a_pipe_in_place_of_a_blob_does_not_block(made: Layout) -> None:
     error = failure(made)
     assert isinstance(error, InputError)
     assert (error.what, error.place) == ("not a regular file", str(file))
-
-
-# Layouts made by others
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("invalid_file", InputError),
-        ("no_manifests", InputError),
-        ("valid_manifest", UntrustedError),
-    ],
-)
-def test_the_broken_layouts_of_stereoscope(name: str, kind: type[PratiqueError]) -> None:
-    with pytest.raises(kind):
-        open_image(f"oci:{DATA / name}")
-
-
-def test_the_layouts_of_stereoscope() -> None:
-    image = open_image(f"oci:{DATA / 'valid_oci_dir'}")
-    archive = open_image(f"oci-archive:{DATA / 'valid-oci.tar'}")
-    assert image.source.digest == archive.source.digest
-    assert len(image.layers) == len(archive.layers) == 1
-
-
-def test_the_two_platforms_of_stereoscope() -> None:
-    image = open_image(f"oci:{DATA / 'multiplatform_oci_dir'}", platform="linux/arm64")
-    assert image.source.platform.startswith("linux/arm64")
-    assert image.source.other_platforms == ("linux/amd64",)
 
 
 def test_a_layout_is_the_same_in_an_archive(tmp_path: Path) -> None:
