@@ -1,6 +1,7 @@
 """docker-archives: as docker save and skopeo write them, and as nobody should."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -200,9 +201,12 @@ def test_a_wrong_platform_is_a_usage_error(archive: Path) -> None:
 
 
 def test_a_huge_document_is_refused(archive: Path) -> None:
-    error = failure(archive, saved(image("1.tar" * 100)), limits=Limits(document=100))
+    manifest = saved(image("1.tar"))
+    size = len(manifest.content)
+    assert failure(archive, manifest, limits=Limits(document=size)).place == f"{archive}: config.json"
+    error = failure(archive, manifest, limits=Limits(document=size - 1))
     assert isinstance(error, InputError)
-    assert (error.what, error.place) == ("larger than 100 bytes", f"{archive}: manifest.json")
+    assert (error.what, error.place) == (f"larger than {size - 1} bytes", f"{archive}: manifest.json")
 
 
 def test_too_many_members_are_refused(archive: Path) -> None:
@@ -218,6 +222,33 @@ def test_an_archive_that_is_cut_is_refused(archive: Path) -> None:
         archive.write_bytes(whole[:cut])
         with pytest.raises(InputError, match=r"the archive is cut at byte"):
             open_image(f"docker-archive:{archive}")
+
+
+def test_large_layers_are_passed_over_without_losing_the_way(archive: Path) -> None:
+    large = tar([Item("a", b"one"), Item("b", os.urandom(300_000))])
+    items = [
+        Item("1.tar", large),
+        Item("2.tar", TWO),
+        Item("3.tar", large),
+        saved(image("3.tar", "2.tar", "1.tar")),
+    ]
+    settings = Item("config.json", config([large, TWO, large]))
+    for order in (items, items[::-1]):
+        found = opened(archive, *order, settings)
+        facts = found.read([Texts("a", "etc/os-release")], progress=lambda _done, _all: None)
+        assert [list(layer.facts.values()) for layer in facts] == [
+            [{"text": text}] for text in ("one", "two", "one")
+        ]
+
+
+def test_an_archive_may_end_with_its_last_member(archive: Path) -> None:
+    padded = Item("9.tar", bytes(200 * 512))
+    opened(archive, *BOTH, padded, name="a:1")
+    archive.write_bytes(archive.read_bytes()[:-1024])
+    assert texts(open_image(f"docker-archive:{archive}:a:1")) == ["one"]
+    archive.write_bytes(archive.read_bytes()[:-1])
+    with pytest.raises(InputError, match="the archive is cut at byte"):
+        open_image(f"docker-archive:{archive}:a:1")
 
 
 def test_an_archive_that_shrinks_after_it_was_opened_is_untrusted(archive: Path) -> None:

@@ -164,7 +164,14 @@ def test_a_bomb_of_one_gib_stops_at_the_limit(stored: bytes, limits: Limits, all
 
 def test_zeros_that_an_honest_gzip_holds_are_below_the_ratio() -> None:
     stored = gzip.compress(bytes(16 * MIB), 9, mtime=0) * 18
-    assert len(expanded(stored)) == 18 * 16 * MIB
+    blob = VerifiedBlob(BytesIO(stored), None, None, "p")
+    assert sum(len(chunk) for chunk in expand(blob, Limits())) == 18 * 16 * MIB
+
+
+def test_a_layer_may_be_as_large_as_the_limit() -> None:
+    assert expanded(GZIP, Limits(layer=len(TEXT))) == TEXT
+    with pytest.raises(InputError, match="over the limit"):
+        expanded(GZIP, Limits(layer=len(TEXT) - 1))
 
 
 def finished(data: bytes, size: int | None, of: bytes | None) -> int:

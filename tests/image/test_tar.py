@@ -146,7 +146,7 @@ def test_long_link_targets(ahead: bytes) -> None:
 def test_a_pax_size_replaces_the_header_s() -> None:
     short = patched(REAL, (124, b"00000000000\0"))
     assert contents(pax({"size": b"5"}) + short + REAL + END) == {"real": b"hello"}
-    assert paths(pax({"size": b"5"}) + short + member(Item("next")) + END) == ["real", "next"]
+    assert paths(pax({"size": b"%018d" % 5}) + short + member(Item("next")) + END) == ["real", "next"]
 
 
 @pytest.mark.parametrize("size", [b"-1", b"1e3", b"0x5", b" 5", b"9" * 19])
@@ -239,6 +239,19 @@ def test_v7_folders_end_with_a_slash_and_have_no_content() -> None:
     ]
 
 
+def test_v7_files_are_files() -> None:
+    assert contents(patched(REAL, (156, b"\0"), (257, bytes(8))) + END) == {"real": b"hello"}
+
+
+def test_names_and_targets_may_fill_their_fields() -> None:
+    data = patched(member(Item("n" * 100, b"x")), (345, b"p" * 155)) + member(symlink("s", "t" * 100)) + END
+    found = scanned(data)
+    assert [(entry.path, entry.link) for entry in found.entries] == [
+        ("p" * 155 + "/" + "n" * 100, ""),
+        ("s", "t" * 100),
+    ]
+
+
 def test_a_regular_file_with_a_slash_at_its_end_is_still_a_file() -> None:
     """Go makes the file ``status`` of it: a scanner that sees a folder misses the package database."""
     assert contents(tar([Item("var/lib/dpkg/status/", b"Package: x")])) == {
@@ -262,10 +275,10 @@ def test_a_wrong_checksum_is_refused() -> None:
 
 
 def test_a_checksum_over_signed_bytes_is_accepted() -> None:
-    block = bytearray(member(Item(b"caf\xc3\xa9")))
+    block = bytearray(member(Item(b"\xc3\x80\x7f")))
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(b - 256 if b > 127 else b for b in block)
-    assert paths(bytes(block) + END) == ["café"]
+    assert paths(bytes(block) + END) == ["\u00c0\x7f"]
 
 
 SMALL = [
@@ -391,10 +404,18 @@ def test_too_many_entries_are_refused() -> None:
     assert len(paths(data)) == 1001
     with pytest.raises(InputError, match="more than 1000 entries in one layer"):
         scanned(data, Limits(entries=1000))
+    assert len(scanned(data, Limits(entries=1001)).entries) == 1001
 
 
 def test_a_million_extension_headers_count_for_nothing_and_end() -> None:
     assert paths(pax({"comment": b"c"}) * 2000 + REAL + END) == ["real"]
+
+
+def test_an_extension_header_may_be_as_large_as_the_limit() -> None:
+    data = long_name(b"n" * 600) + REAL + END
+    assert [entry.path for entry in scanned(data, Limits(headers=600)).entries] == ["n" * 600]
+    with pytest.raises(InputError, match="an extension header of 600 bytes"):
+        scanned(data, Limits(headers=599))
 
 
 @pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])

@@ -3,6 +3,7 @@
 The bytes are a function of the value alone. A document never holds its own digest; the envelope around it does.
 """
 
+import inspect
 import re
 from typing import Any
 
@@ -71,8 +72,13 @@ def schemas() -> dict[str, bytes]:
         "decision": Decision,
         "report": Envelope,
     }
-    return {
-        f"{name}-1.schema.json": msgspec.json.format(msgspec.json.encode(msgspec.json.schema(kind)), indent=1)
-        + b"\n"
-        for name, kind in kinds.items()
-    }
+    return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
+
+
+def _schema(kind: Any) -> bytes:
+    """Return a type's schema; descriptions are cleaned, since not every Python keeps a docstring's indentation."""
+    schema = msgspec.json.schema(kind)
+    for part in schema["$defs"].values():
+        if "description" in part:
+            part["description"] = inspect.cleandoc(part["description"])
+    return msgspec.json.format(msgspec.json.encode(schema), indent=1) + b"\n"
