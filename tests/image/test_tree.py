@@ -471,3 +471,11 @@ def test_the_merge_equals_a_naive_overlay(stack: list[list[Entry]]) -> None:
             assert (file.entry.kind, file.entry.link, file.layer) == (entry.kind, entry.link, number), path
             assert file.facts.get("text") == fact, path
     assert set(shown(tree)) == {p for p, (entry, _, _) in model.items() if entry.kind is not Kind.DIRECTORY}
+
+
+def test_a_path_given_twice_in_one_layer_is_reported_and_the_last_counts() -> None:
+    tree = merged([Item("a", b"one"), folder("d"), folder("d"), Item("a", b"two")])
+    assert [(index, anomaly.path, anomaly.reason) for index, anomaly in tree.anomalies] == [
+        (0, "a", "a path given twice in one layer")
+    ]
+    assert merged([Item("a", b"one")], [Item("a", b"two")]).anomalies == []

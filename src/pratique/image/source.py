@@ -163,8 +163,11 @@ def _archive(path: Path, limits: Limits) -> ArchiveBlobs:
     try:
         return ArchiveBlobs(path, limits)
     except InputError as error:
+        damage = (
+            f", or a damaged one ({error.what})" if error.place.rpartition(" ")[2] not in {"", "0"} else ""
+        )
         raise InputError(
-            f"not an image: no tar archive ({error.what})",
+            f"not an image: no tar archive{damage}",
             place=str(path),
             remedy="Name an OCI layout, a docker-archive or an unpacked root folder",
         ) from error

@@ -79,11 +79,17 @@ class MergedTree:
             known = name in here.children
             here = here.children[name] if known else self._grown(here, name)
         file = self._file(entry, index, facts)
+        self._note_twice(entry, index, here.file)
         if entry.kind is not Kind.DIRECTORY or (here.file and here.file.entry.kind is not Kind.DIRECTORY):
             if known:
                 self._folders.clear()
             here.children = {}
         here.file = file
+
+    def _note_twice(self, entry: Entry, index: int | None, before: TreeFile | None) -> None:
+        """Of a path given twice in one layer the last entry counts, as in the runtimes; builders write it once."""
+        if index is not None and before and before.layer == index and entry.kind is not Kind.DIRECTORY:
+            self.anomalies.append((index, Anomaly(entry.path, "a path given twice in one layer")))
 
     def _grown(self, node: _Node, name: str) -> _Node:
         """Add a place below a node; what is no folder gives way to one, as in an overlay mount."""
