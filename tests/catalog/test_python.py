@@ -225,3 +225,10 @@ def test_records_of_syft() -> None:
     damaged = RecordCataloger().read((SYFT / "site-packages/malformed-record/dist-info/RECORD").read_bytes())
     assert damaged[0] == "flask/json/tag.py"
     assert len(damaged) == 8
+
+
+def test_requirements_are_those_of_the_headers() -> None:
+    extra = 'Requires-Dist: numpy>=1.20\nrequires-dist: rich ; extra == "cli"\n\nRequires-Dist: not-this\n'
+    found = catalogued([*base(), *distribution("web", "1.0", extra=extra)])
+    assert found.packages[0].requires == ("numpy>=1.20", 'rich ; extra == "cli"')
+    assert found.packages[0].size > 0

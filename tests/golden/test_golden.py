@@ -22,6 +22,7 @@ SCREENS = {
     "scan.txt": ["scan", "image", "--fail-on", "high,kev"],
     "scan-all.txt": ["scan", "image", "--all"],
     "explain.txt": ["explain", "CVE-2026-2222", "image"],
+    "base.txt": ["base", "image"],
     "db-status.txt": ["db", "status"],
 }
 

@@ -6,12 +6,19 @@ OS_RELEASE = b'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\nVERSION_CODE
 
 
 def paragraph(
-    name: str, version: str, *, source: str = "", arch: str = "amd64", status: str = "install ok installed"
+    name: str,
+    version: str,
+    *,
+    source: str = "",
+    arch: str = "amd64",
+    status: str = "install ok installed",
+    more: str = "",
 ) -> str:
-    """Return one paragraph of a dpkg status file."""
+    """Return one paragraph of a dpkg status file; ``more`` holds further whole lines."""
     lines = [f"Package: {name}", f"Status: {status}", f"Architecture: {arch}", f"Version: {version}"]
     if source:
         lines.append(f"Source: {source}")
+    lines += more.splitlines()
     return "\n".join([*lines, f"Description: the package {name}", " in two lines"]) + "\n"
 
 

@@ -14,7 +14,7 @@ CVSS = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"
 LOWER = (
     *base(),
     status(
-        paragraph("libssl3", "3.0.11-1~deb12u1", source="openssl"),
+        paragraph("libssl3", "3.0.11-1~deb12u1", source="openssl", more="Essential: yes"),
         paragraph("python3-demo", "1.0-1"),
         paragraph("base-files", "12.4"),
     ),

@@ -5,7 +5,7 @@ To add one, write a file with a class that follows ``pratique.model.inventory.Ca
 
 from pratique.catalog.dpkg import ListCataloger, StatusCataloger
 from pratique.catalog.osrelease import OsReleaseCataloger, distribution
-from pratique.catalog.owners import adopt, unowned
+from pratique.catalog.owners import adopt, sized, unowned
 from pratique.catalog.python import MetadataCataloger, RecordCataloger
 from pratique.catalog.unsupported import UnsupportedCataloger
 from pratique.model.files import Tree
@@ -28,7 +28,7 @@ def catalog(tree: Tree) -> Catalogued:
         InputError: a package database is damaged.
     """
     parts = [cataloger.assemble(tree) for cataloger in CATALOGERS]
-    packages = adopt(tuple(p for part in parts for p in part.packages))
+    packages = [sized(tree, p) for p in adopt(tuple(p for part in parts for p in part.packages))]
     gaps = tuple(g for part in parts for g in part.gaps)
     return Catalogued(
         tuple(sorted(packages, key=lambda p: p.id)), tuple(sorted(gaps, key=lambda g: (g.kind, g.subject)))

@@ -50,6 +50,9 @@ class Recorded(Struct, frozen=True):
     source: str
     source_version: str
     maintainer: str
+    requires: tuple[str, ...]
+    provides: tuple[str, ...]
+    essential: bool
 
 
 class StatusCataloger:
@@ -159,7 +162,16 @@ def _recorded(fields: dict[str, str]) -> Recorded:
         source=source,
         source_version=source_version,
         maintainer=fields.get("Maintainer", ""),
+        requires=_listed_in(fields, "Pre-Depends", "Depends"),
+        provides=_listed_in(fields, "Provides"),
+        essential=fields.get("Essential") == "yes",
     )
+
+
+def _listed_in(fields: dict[str, str], *names: str) -> tuple[str, ...]:
+    """Return the parts of comma-separated fields, each on one line."""
+    parts = (" ".join(part.split()) for name in names for part in fields.get(name, "").split(","))
+    return tuple(part for part in parts if part)
 
 
 class _Lists:
@@ -214,5 +226,8 @@ def _package(
         source=SourcePackage(installed.source, installed.source_version),
         path=path,
         layer=(listed or file).layer,
+        requires=installed.requires,
+        provides=installed.provides,
+        essential=installed.essential,
         files=files,
     )

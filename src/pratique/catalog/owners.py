@@ -38,6 +38,12 @@ def _owner(package: Package, owners: dict[str, str]) -> str | None:
     return next((owners[place] for place in places if place in owners), None)
 
 
+def sized(tree: Tree, package: Package) -> Package:
+    """Return a package with the bytes of the files it owns."""
+    sizes = (file.entry.size for path in package.files if (file := tree.at(path)))
+    return replace(package, size=sum(sizes))
+
+
 def unowned(tree: Tree, packages: tuple[Package, ...]) -> tuple[int, int]:
     """Return (entries that are not folders, how many of them no package owns)."""
     owned = {path for p in packages for path in p.files}

@@ -27,10 +27,11 @@ _INFO = re.compile(r"\.(?:dist|egg)-info(?=/)", re.ASCII | re.IGNORECASE)
 
 
 class Metadata(Struct, frozen=True):
-    """Name and version of a METADATA or PKG-INFO."""
+    """Name, version and requirements of a METADATA or PKG-INFO."""
 
     name: str
     version: str
+    requires: tuple[str, ...] = ()
 
 
 class MetadataCataloger:
@@ -49,7 +50,8 @@ class MetadataCataloger:
         Raises:
             InputError: one is missing.
         """
-        return Metadata(*python.name_and_version(content.decode("utf-8", "backslashreplace")))
+        text = content.decode("utf-8", "backslashreplace")
+        return Metadata(*python.name_and_version(text), python.requirements(text))
 
     def assemble(self, tree: Tree) -> Catalogued:
         """Return every distribution with the files it owns, vendored copies under their owner."""
@@ -125,6 +127,7 @@ def _package(found: _Found, records: dict[str, tuple[str, ...]], tree: Tree) -> 
         purl=name,
         path=evidence,
         layer=file.layer,
+        requires=fact.requires,
         files=tuple(f for f in files if (there := tree.at(f)) and there.entry.kind != "directory"),
     )
 

@@ -1,6 +1,7 @@
 """Judging facts: an inventory and what is known on a day make findings. No I/O, no clock, no bytes of an image."""
 
+from pratique.checks.base import describe_base
 from pratique.checks.versions import latest
 from pratique.checks.vulnerabilities import Judgement, judge
 
-__all__ = ["Judgement", "judge", "latest"]
+__all__ = ["Judgement", "describe_base", "judge", "latest"]

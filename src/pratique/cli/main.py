@@ -228,6 +228,33 @@ def sbom(
     return 0
 
 
+@app.command(epilog=_example("pratique base oci:image"))
+def base(
+    source: Source,
+    *,
+    platform: Platform = "",
+    form: Annotated[
+        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
+    ] = PlainFormat.TABLE,
+    cache: Cache = "",
+    quiet: Quiet = False,
+) -> int:
+    """Show what an image stands on: base layers, maker as far as the image tells, support, days unpatched."""
+    from pratique.cli.base import show_base
+    from pratique.flows.base import base as flow
+    from pratique.flows.scan import Request
+    from pratique.formats.documents import encode
+
+    screen = Screen(quiet=quiet)
+    with screen.progress("Reading") as progress:
+        found = flow(Request(source, platform, cache), progress)
+    if form is PlainFormat.JSON:
+        screen.raw(encode(found) + b"\n")
+    else:
+        show_base(screen, found)
+    return 0
+
+
 @app.command(epilog=_example("pratique explain CVE-2023-4863 oci:image"))
 def explain(
     identifier: Annotated[

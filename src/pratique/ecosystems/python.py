@@ -7,6 +7,7 @@ Follows PEP 440 (versions), PEP 503 (names), the core metadata specification and
 import csv
 import io
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from packaging.utils import canonicalize_name
@@ -53,21 +54,49 @@ def name_and_version(metadata: str) -> tuple[str, str]:
         InputError: one of the two is missing or stands twice, or the name is none (PEP 508).
     """
     found: dict[str, str] = {}
-    for line in metadata.splitlines():
-        if not line.strip():
-            break
-        key, colon, value = line.partition(":")
-        key = key.lower()
-        if colon and key in {"name", "version"}:
+    for key, value in _headers(metadata):
+        if key in {"name", "version"}:
             if key in found:
                 raise InputError(f"the field {key.title()} stands twice")
-            found[key] = value.strip()
+            found[key] = value
     if not found.get("name") or not found.get("version"):
         missing = "Name" if not found.get("name") else "Version"
         raise InputError(f"the field {missing} is missing")
     if not _NAME.fullmatch(found["name"]):
         raise InputError(f"not a distribution name: {found['name'][:60]!r}")
     return found["name"], found["version"]
+
+
+def requirements(metadata: str) -> tuple[str, ...]:
+    """Return the Requires-Dist fields of a METADATA or PKG-INFO text, as written (PEP 508)."""
+    return tuple(value for key, value in _headers(metadata) if key == "requires-dist")
+
+
+def _headers(metadata: str) -> Iterator[tuple[str, str]]:
+    """Yield (lower-case field name, value) up to the blank line before the description."""
+    for line in metadata.splitlines():
+        if not line.strip():
+            return
+        key, colon, value = line.partition(":")
+        if colon:
+            yield key.lower(), value.strip()
+
+
+def marker_environment(version: str, machine: str) -> dict[str, str]:
+    """Return the PEP 508 environment of a CPython on Linux, such as ``3.11`` on ``x86_64``."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{version}.0",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{version}.0",
+        "python_version": version,
+        "sys_platform": "linux",
+    }
 
 
 def record_paths(text: str) -> tuple[str, ...]:

@@ -30,6 +30,23 @@ _LAYERS = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar",
 )
+_CLAIMS = {
+    "maintainer",
+    *(
+        f"org.opencontainers.image.{word}"
+        for word in (
+            "authors",
+            "base.digest",
+            "base.name",
+            "created",
+            "revision",
+            "source",
+            "title",
+            "vendor",
+            "version",
+        )
+    ),
+}
 T = TypeVar("T")
 _NAME = "org.opencontainers.image.ref.name"
 
@@ -69,6 +86,7 @@ class Manifest(Struct, frozen=True, rename="camel"):
     config: Descriptor
     layers: tuple[Descriptor, ...]
     media_type: str = ""
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 class RootFs(Struct, frozen=True):
@@ -84,6 +102,18 @@ class History(Struct, frozen=True):
     empty_layer: bool = False
 
 
+class Execution(Struct, frozen=True, rename="pascal"):
+    """How a container is to be run, and what the image says of itself (config.md, "config")."""
+
+    user: str = ""
+    env: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    working_dir: str = ""
+    stop_signal: str = ""
+    labels: dict[str, str] | None = None
+
+
 class Config(Struct, frozen=True):
     """An image configuration (config.md), as far as reading needs it."""
 
@@ -92,6 +122,7 @@ class Config(Struct, frozen=True):
     architecture: str = ""
     variant: str = ""
     history: tuple[History, ...] = ()
+    config: Execution | None = None
 
     @property
     def platform(self) -> Platform:
@@ -331,6 +362,16 @@ def checked_diff_ids(config: Config, layers: int, limits: Limits, place: str) ->
     if layers > limits.layers:
         raise InputError(f"{layers} layers, over the limit of {limits.layers}", place=place)
     return tuple(parse_digest(d, place=place) for d in diff_ids)
+
+
+def claims(config: Config, annotations: dict[str, str]) -> dict[str, str]:
+    """Return what an image says of its maker and its base; annotations of the manifest outrank labels.
+
+    Names are those of image-spec, annotations.md, and the older ``maintainer``. Nobody has verified them.
+    """
+    labels = (config.config.labels if config.config else None) or {}
+    said = {**labels, **annotations}
+    return {key: said[key] for key in sorted(said) if key in _CLAIMS and said[key]}
 
 
 def created_by(config: Config, layers: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pratique.image.blobs import ArchiveBlobs, Blobs, FolderBlobs, open_regular
 from pratique.image.docker import DockerArchive
 from pratique.image.layer import LayerBlob, reduce_layer
 from pratique.image.limits import DEFAULT, Limits
-from pratique.image.oci import Layout, matches
+from pratique.image.oci import Layout, claims, matches
 from pratique.image.root import reduce_root
 from pratique.model.digest import parse_digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UsageError
@@ -196,6 +196,7 @@ def _oci(reference: str, kind: str, layout: Layout, name: str, platform: str) ->
         platform=str(config.platform),
         other_platforms=others,
         layers=tuple(layer.digest for layer in layers if layer.digest),
+        claims=claims(config, manifest.annotations),
     )
     _check_platform(source, platform)
     return Image(source, layers)
@@ -203,7 +204,13 @@ def _oci(reference: str, kind: str, layout: Layout, name: str, platform: str) ->
 
 def _docker(reference: str, archive: DockerArchive, name: str, platform: str) -> Image:
     config, digest, layers = archive.image(archive.find(name))
-    source = Source(kind="docker-archive", reference=reference, config=digest, platform=str(config.platform))
+    source = Source(
+        kind="docker-archive",
+        reference=reference,
+        config=digest,
+        platform=str(config.platform),
+        claims=claims(config, {}),
+    )
     _check_platform(source, platform)
     return Image(source, layers)
 

@@ -71,6 +71,7 @@ class Source(Struct, frozen=True, kw_only=True, omit_defaults=True):
         platform: what was read, as ``os/architecture[/variant]``.
         other_platforms: what the index offers beside it and was not read.
         layers: digests of the blobs as stored, bottom first.
+        claims: what the image says of its maker and base, unverified: annotations and labels by name.
     """
 
     kind: str
@@ -80,6 +81,7 @@ class Source(Struct, frozen=True, kw_only=True, omit_defaults=True):
     platform: str = ""
     other_platforms: tuple[str, ...] = ()
     layers: tuple[Digest, ...] = ()
+    claims: dict[str, str] = field(default_factory=dict)
 
 
 class Distribution(Struct, frozen=True, kw_only=True):
@@ -121,6 +123,10 @@ class Package(Struct, frozen=True, kw_only=True, omit_defaults=True):
         layer: index of the layer that brought this version; None in a plain folder.
         also: other names of the same installation: a Python distribution that a Debian package owns.
         vendored_in: id of the package that carries this one inside itself; empty for a top-level installation.
+        requires: what it says it depends on, as written: Depends and Pre-Depends of Debian, Requires-Dist of Python.
+        provides: other names that satisfy a dependency on it, as written.
+        essential: the distribution says that no system is without it.
+        size: bytes of the files it owns.
         files: paths it owns, sorted, links among parent folders followed.
     """
 
@@ -136,6 +142,10 @@ class Package(Struct, frozen=True, kw_only=True, omit_defaults=True):
     layer: int | None = None
     also: tuple[Purl, ...] = ()
     vendored_in: str = ""
+    requires: tuple[str, ...] = ()
+    provides: tuple[str, ...] = ()
+    essential: bool = False
+    size: int = 0
     files: tuple[str, ...] = ()
 
 
