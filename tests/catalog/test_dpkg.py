@@ -315,10 +315,9 @@ def test_damaged_databases_of_syft(path: str, said: str) -> None:
 def test_what_a_package_depends_on_and_how_large_it_is() -> None:
     more = "Essential: yes\nMaintainer: A <a@debian.org>\nPre-Depends: libc6 (>= 2.36),\n libtinfo6\n"
     more += "Depends: base-files\t| other, debianutils (>= 2.15)\nProvides: sh-like (= 1), shell\n"
-    found = catalogued(
-        [*base(), Item("usr/bin/bash", b"12345"), file_list("bash", "usr/bin", "usr/bin/bash")]
-        + [status(paragraph("bash", "5.2", more=more), paragraph("dash", "0.5"))]
-    )
+    database = status(paragraph("bash", "5.2", more=more), paragraph("dash", "0.5"))
+    owned = [Item("usr/bin/bash", b"12345"), file_list("bash", "usr/bin", "usr/bin/bash")]
+    found = catalogued([*base(), *owned, database])
     bash, dash = found.packages
     assert bash.requires == ("libc6 (>= 2.36)", "libtinfo6", "base-files | other", "debianutils (>= 2.15)")
     assert bash.provides == ("sh-like (= 1)", "shell")

@@ -100,5 +100,6 @@ def test_schemas_are_named_and_versioned() -> None:
         "findings-1.schema.json",
         "inventory-1.schema.json",
         "report-1.schema.json",
+        "usage-1.schema.json",
     ]
     assert schemas() == schemas()

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -16,8 +17,17 @@ from pratique.model.inventory import Gap, Inventory, Layer
 Progress = Callable[[int, int], None]
 
 
-def take_inventory(reference: str, platform: str, clock: Clock, progress: Progress) -> Inventory:
-    """Return everything found in an image.
+class Taken(NamedTuple):
+    """An image that was read: what it is, its layers' facts, its merged tree, and what was found in it."""
+
+    image: Image
+    facts: Sequence[LayerFacts]
+    tree: MergedTree
+    inventory: Inventory
+
+
+def take_inventory(reference: str, platform: str, clock: Clock, progress: Progress) -> Taken:
+    """Return everything found in an image, and the image as it was read.
 
     Args:
         reference: of the image, as the user named it.
@@ -35,7 +45,7 @@ def take_inventory(reference: str, platform: str, clock: Clock, progress: Progre
     gaps = (*found.gaps, *_anomalies(facts, tree))
     files, loose = unowned(tree, found.packages)
     named = os.fsencode(reference).decode("utf-8", "backslashreplace")
-    return Inventory(
+    inventory = Inventory(
         tool=__version__,
         created=clock.now,
         clock=clock.source,
@@ -48,6 +58,7 @@ def take_inventory(reference: str, platform: str, clock: Clock, progress: Progre
         files=files,
         unowned=loose,
     )
+    return Taken(image, facts, tree, inventory)
 
 
 def _layers(image: Image, facts: Sequence[LayerFacts]) -> Iterator[Layer]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pratique.formats.cyclonedx import cyclonedx
-from pratique.formats.documents import Report, digest_of_document, encode, envelope
+from pratique.formats.documents import Document, Report, digest_of_document, encode, envelope
 from pratique.formats.official import check_cyclonedx, check_spdx
 from pratique.formats.sarif import sarif
 from pratique.formats.spdx import spdx
@@ -65,3 +65,22 @@ def write_sboms(inventory: Inventory, outputs: list[tuple[str, Path]]) -> None:
     """
     for name, path in outputs:
         write_atomic(path, SBOMS[name](inventory) + b"\n")
+
+
+def write_document(document: Document, outputs: list[tuple[str, Path]]) -> None:
+    """Write one of our own documents to files, each whole or not at all.
+
+    Raises:
+        UnavailableError: a folder or disk refuses.
+    """
+    write_bytes(encode(document), outputs)
+
+
+def write_bytes(data: bytes, outputs: list[tuple[str, Path]]) -> None:
+    """Write a document that is already encoded to files, each whole or not at all.
+
+    Raises:
+        UnavailableError: a folder or disk refuses.
+    """
+    for _, path in outputs:
+        write_atomic(path, data + b"\n")

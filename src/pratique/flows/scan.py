@@ -42,7 +42,7 @@ def inventory_of(request: Request, progress: Progress) -> Inventory:
     Raises:
         PratiqueError: the image cannot be read.
     """
-    return take_inventory(request.reference, request.platform, read_clock(), progress)
+    return take_inventory(request.reference, request.platform, read_clock(), progress).inventory
 
 
 def database(cache: str) -> Path:
@@ -59,7 +59,7 @@ def scan(request: Request, progress: Progress) -> Report:
     clock = read_clock()
     policy = _policy(request)
     knowledge = open_snapshot(database(request.cache))
-    inventory = take_inventory(request.reference, request.platform, clock, progress)
+    inventory = take_inventory(request.reference, request.platform, clock, progress).inventory
     findings = _findings(inventory, knowledge, clock)
     decision = decide(findings, digest_of_document(findings), policy, clock.now)
     return Report(inventory=inventory, findings=findings, decision=decision)

@@ -5,6 +5,8 @@ properties, and the composition says so.
 """
 
 import uuid
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct, field
@@ -12,7 +14,9 @@ from msgspec import Struct, field
 from pratique.formats.documents import encode
 from pratique.model.digest import Digest
 from pratique.model.inventory import Inventory, Package
+from pratique.model.usage import PackageUse
 
+_NO_USE: Mapping[str, PackageUse] = MappingProxyType({})
 _VERSION = 1024
 """Characters that the schema allows a version; the package URL beside it has the whole."""
 _AGGREGATE = {"complete": "complete", "partial": "incomplete", "unknown": "unknown"}
@@ -38,12 +42,13 @@ class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def cyclonedx(inventory: Inventory, digest: Digest) -> bytes:
+def cyclonedx(inventory: Inventory, digest: Digest, uses: Mapping[str, PackageUse] = _NO_USE) -> bytes:
     """Return the bill of materials of an inventory; the same inventory gives the same bytes.
 
     Args:
         inventory: what was found.
         digest: of the inventory document, from which the serial number comes.
+        uses: package id -> what workloads used of it; each use becomes a property of its component.
     """
     image = _image(inventory)
     tool = Component(type="application", name="pratique", version=inventory.tool)
@@ -60,7 +65,7 @@ def cyclonedx(inventory: Inventory, digest: Digest) -> bytes:
             "component": image,
             "properties": _gaps(inventory),
         },
-        "components": _components(inventory),
+        "components": _components(inventory, uses),
         "compositions": [{"aggregate": _aggregate(inventory), "assemblies": [image.bom_ref]}],
     }
     return encode(document)
@@ -85,7 +90,7 @@ def _gaps(inventory: Inventory) -> list[Property]:
     ]
 
 
-def _components(inventory: Inventory) -> list[Component]:
+def _components(inventory: Inventory, uses: Mapping[str, PackageUse]) -> list[Component]:
     inner: dict[str, list[Package]] = {}
     for package in inventory.packages:
         inner.setdefault(package.vendored_in, []).append(package)
@@ -95,14 +100,16 @@ def _components(inventory: Inventory) -> list[Component]:
         if system and system.id
         else []
     )
-    return first + [_component(p, inner, inventory) for p in inner.get("", [])]
+    return first + [_component(p, inner, inventory, uses) for p in inner.get("", [])]
 
 
-def _component(package: Package, inner: dict[str, list[Package]], inventory: Inventory) -> Component:
+def _component(
+    package: Package, inner: dict[str, list[Package]], inventory: Inventory, uses: Mapping[str, PackageUse]
+) -> Component:
     vendored = (
         ()
         if package.vendored_in
-        else tuple(_component(p, inner, inventory) for p in inner.get(package.id, ()))
+        else tuple(_component(p, inner, inventory, uses) for p in inner.get(package.id, ()))
     )
     return Component(
         type="library",
@@ -110,10 +117,18 @@ def _component(package: Package, inner: dict[str, list[Package]], inventory: Inv
         name=package.name,
         version=package.version[:_VERSION],
         purl=package.purl,
-        properties=_properties(package, inventory),
+        properties=(*_properties(package, inventory), *_use(uses.get(package.id))),
         components=vendored,
         evidence={"occurrences": [{"location": package.path}]},
     )
+
+
+def _use(use: PackageUse | None) -> tuple[Property, ...]:
+    """Return what workloads used of a package; nothing where no workload was recorded."""
+    if use is None:
+        return ()
+    phases = tuple(Property("pratique:phase", phase) for phase in use.phases)
+    return (Property("pratique:use", use.state), Property("pratique:used-files", str(use.files)), *phases)
 
 
 def _properties(package: Package, inventory: Inventory) -> tuple[Property, ...]:

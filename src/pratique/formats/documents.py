@@ -5,16 +5,20 @@ The bytes are a function of the value alone. A document never holds its own dige
 
 import inspect
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct, structs
 
+from pratique.formats import strict_json
 from pratique.model.digest import Digest, digest_of
+from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
 from pratique.model.inventory import Inventory
+from pratique.model.usage import Usage
 
-Document = Inventory | Findings | Decision
+Document = Inventory | Findings | Decision | Usage
+T = TypeVar("T")
 
 _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
 _ENCODER = msgspec.json.Encoder(order="deterministic")
@@ -64,6 +68,21 @@ def envelope(report: Report) -> bytes:
     return encode(Envelope(**sealed))
 
 
+def read(data: bytes, kind: type[T], place: str) -> T:
+    """Return a document of ours that was written earlier.
+
+    Raises:
+        InputError: it is not JSON, or no document of this kind and version.
+    """
+    try:
+        return msgspec.convert(strict_json.loads(data, place=place), kind)
+    except msgspec.ValidationError as error:
+        remedy = "Name a document that this version of Pratique wrote"
+        raise InputError(
+            f"not a {kind.__name__.lower()} document ({error})", place=place, remedy=remedy
+        ) from error
+
+
 def schemas() -> dict[str, bytes]:
     """Return the JSON schema of every document kind, by file name; generated from the types."""
     kinds: dict[str, Any] = {
@@ -71,6 +90,7 @@ def schemas() -> dict[str, bytes]:
         "findings": Findings,
         "decision": Decision,
         "report": Envelope,
+        "usage": Usage,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

@@ -6,5 +6,6 @@ Reads OCI layouts (folder, archive), docker-archives and unpacked roots. Reads n
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.source import Image, open_image
 from pratique.image.tree import MergedTree
+from pratique.image.unpack import unpack
 
-__all__ = ["DEFAULT", "Image", "Limits", "MergedTree", "open_image"]
+__all__ = ["DEFAULT", "Image", "Limits", "MergedTree", "open_image", "unpack"]

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct
@@ -51,30 +52,40 @@ def reduce_layer(layer: LayerBlob, readers: Sequence[Reader], limits: Limits) ->
         UntrustedError: size, digest or diff_id disagree with what the image promises; checked in this order.
         InputError: the bytes are what was promised, and they are damaged or over a limit.
     """
+    anomalies: list[Anomaly] = []
+    with checked(layer, limits) as chunks:
+        window = Window(chunks, layer.place)
+        entries, facts = reduce_members(scan(window, limits, anomalies), readers, limits, layer.place)
+    return LayerFacts(layer.diff_id, window.offset, entries, facts, tuple(anomalies))
+
+
+@contextmanager
+def checked(layer: LayerBlob, limits: Limits) -> Iterator[Iterator[bytes]]:
+    """Hand out the uncompressed bytes of a layer; when the block ends, everything is checked, in this order.
+
+    Raises:
+        UntrustedError: size, digest or diff_id disagree with what the image promises.
+        InputError: the bytes are what was promised, and they are damaged or over a limit.
+    """
     with layer.opener() as raw:
         blob = VerifiedBlob(raw, layer.digest, layer.size, layer.place)
         hasher = hashlib.sha256()
+        chunks = _hashed(expand(blob, limits), hasher.update)
         try:
-            facts = _reduce(blob, hasher.update, readers, limits)
+            yield chunks
+            for _ in chunks:
+                pass
         except PratiqueError:
             blob.finish()  # bytes that are not the promised ones are the truer cause
             raise
         blob.finish()
-    diff_id = Digest("sha256:" + hasher.hexdigest())
+    diff_id = "sha256:" + hasher.hexdigest()
     if diff_id != layer.diff_id:
         raise UntrustedError(
             f"the layer expands to {diff_id} where the configuration promises {layer.diff_id}",
             place=layer.place,
             remedy="The image was put together wrongly or changed: build or fetch it again",
         )
-    return LayerFacts(diff_id, facts.size, facts.entries, facts.facts, facts.anomalies)
-
-
-def _reduce(blob: VerifiedBlob, update: Any, readers: Sequence[Reader], limits: Limits) -> LayerFacts:
-    window = Window(_hashed(expand(blob, limits), update), blob.place)
-    anomalies: list[Anomaly] = []
-    entries, facts = reduce_members(scan(window, limits, anomalies), readers, limits, blob.place)
-    return LayerFacts(None, window.offset, entries, facts, tuple(anomalies))
 
 
 def _hashed(chunks: Iterator[bytes], update: Any) -> Iterator[bytes]:

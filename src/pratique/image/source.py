@@ -10,7 +10,7 @@ from pratique.image.blobs import ArchiveBlobs, Blobs, FolderBlobs, open_regular
 from pratique.image.docker import DockerArchive
 from pratique.image.layer import LayerBlob, reduce_layer
 from pratique.image.limits import DEFAULT, Limits
-from pratique.image.oci import Layout, claims, matches
+from pratique.image.oci import Execution, Layout, claims, matches
 from pratique.image.root import reduce_root
 from pratique.model.digest import parse_digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UsageError
@@ -28,11 +28,13 @@ class Image(Struct, frozen=True):
         source: where it comes from.
         layers: bottom first; empty for an unpacked root.
         root: the unpacked root, where it is one.
+        execution: how a container of it is to be run.
     """
 
     source: Source
     layers: tuple[LayerBlob, ...]
     root: Path | None = None
+    execution: Execution = Execution()
 
     def read(
         self, readers: Sequence[Reader], *, limits: Limits = DEFAULT, progress: Callable[[int, int], None]
@@ -199,7 +201,7 @@ def _oci(reference: str, kind: str, layout: Layout, name: str, platform: str) ->
         claims=claims(config, manifest.annotations),
     )
     _check_platform(source, platform)
-    return Image(source, layers)
+    return Image(source, layers, execution=config.config or Execution())
 
 
 def _docker(reference: str, archive: DockerArchive, name: str, platform: str) -> Image:
@@ -212,7 +214,7 @@ def _docker(reference: str, archive: DockerArchive, name: str, platform: str) ->
         claims=claims(config, {}),
     )
     _check_platform(source, platform)
-    return Image(source, layers)
+    return Image(source, layers, execution=config.config or Execution())
 
 
 def _check_platform(source: Source, platform: str) -> None:

@@ -8,11 +8,13 @@ name is left out and reported.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import NamedTuple
 from zlib import adler32
 
-from pratique.image.limits import Limits
+from pratique.image.limits import MIB, Limits
 from pratique.model.errors import InputError
 from pratique.model.files import Anomaly, Entry, Kind
 
@@ -108,10 +110,16 @@ class Member(NamedTuple):
 
     Attributes:
         content: returns the whole content; None where the entry has none or it is stored sparse.
+        pieces: yields the content in pieces of at most a mebibyte, for files too large to hold.
+        block: the header block; empty in a plain folder.
+        pax: the extension header's records.
     """
 
     entry: Entry
     content: Callable[[], bytes] | None
+    pieces: Callable[[], Iterator[bytes]] | None = None
+    block: bytes = b""
+    pax: Mapping[str, bytes] = MappingProxyType({})
 
 
 class _Header(NamedTuple):
@@ -165,11 +173,13 @@ def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[M
             raise InputError(f"more than {limits.entries} entries in one layer", place=window.place)
         header = _with_extensions(header, ahead, window)
         sparse = _skip_sparse_headers(header, block, window) or bool(ahead.pax and _is_sparse(ahead.pax))
-        ahead = _NOTHING
         member = _member(header, limits, anomalies, window, sparse=sparse)  # 3
         end = window.offset + (0 if header.kind in b"123456" else header.size + -header.size % BLOCK)
         if member:
-            yield member  # 4
+            yield (
+                member._replace(block=block, pax=ahead.pax) if ahead.pax else member._replace(block=block)
+            )  # 4
+        ahead = _NOTHING
         window.skip(end - window.offset)
     if not window.rest_is_zero():  # 5
         anomalies.append(Anomaly("", "bytes after the end of the archive, which runtimes do not read"))
@@ -192,8 +202,8 @@ def _parse(block: bytes, window: Window) -> _Header:
     name = block[:100].partition(b"\0")[0]
     if block[345] and (prefix := _prefix(block)):
         name = prefix + b"/" + name
-    mode = _number(block[100:108], place)
-    size = _number(block[124:136], place)
+    mode = number(block[100:108], place)
+    size = number(block[124:136], place)
     return _Header(name, mode & 0o7777, size, block[156:157], block[157:257].partition(b"\0")[0])
 
 
@@ -210,7 +220,7 @@ def _prefix(block: bytes) -> bytes:
 
 def _check_sum(block: bytes, place: str) -> None:
     """Compare the sum of all bytes, the checksum field counted as spaces; old tars summed signed bytes."""
-    want = _number(block[148:156], place)
+    want = number(block[148:156], place)
     blanked = block[:148] + b"        " + block[156:]
     if adler32(blanked) & 0xFFFF == (want + 1) % 65521:
         return
@@ -218,7 +228,7 @@ def _check_sum(block: bytes, place: str) -> None:
         raise InputError("a header whose checksum is wrong: this is no tar, or it is damaged", place=place)
 
 
-def _number(field: bytes, place: str) -> int:
+def number(field: bytes, place: str = "") -> int:
     """Return an octal or base-256 number (tar(5), "Numeric Extensions"); negative ones are refused."""
     if field[0] & 0x80:
         value = int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
@@ -317,12 +327,16 @@ def _member(
     link = _link(kind, header.link, limits)
     size = header.size if kind is Kind.FILE else 0
     entry = Entry(path, kind, size, header.mode, link)
-    content = None if sparse or kind is not Kind.FILE else _reader(window, size)
-    return Member(entry, content)
+    if sparse or kind is not Kind.FILE:
+        return Member(entry, None)
+    return Member(entry, partial(window.read, size), partial(_pieces, window, size))
 
 
-def _reader(window: Window, size: int) -> Callable[[], bytes]:
-    return lambda: window.read(size)
+def _pieces(window: Window, size: int) -> Iterator[bytes]:
+    while size:
+        piece = window.read(min(size, MIB))
+        size -= len(piece)
+        yield piece
 
 
 def _link(kind: Kind, link: bytes, limits: Limits) -> str:

@@ -129,6 +129,11 @@ class MergedTree:
         node = self._walk(path)
         return node.file if node else None
 
+    def below(self, path: str) -> bool:
+        """Say whether anything lies below exactly this path."""
+        node = self._walk(path)
+        return bool(node and node.children)
+
     def resolve(self, path: str) -> str:
         """Return the path with every link among its parent folders followed."""
         folder, slash, name = path.rpartition("/")
@@ -179,6 +184,21 @@ class MergedTree:
     def files(self) -> Iterator[tuple[str, TreeFile]]:
         """Yield (path, file) for every entry that is not a folder, in the order of the paths' parts."""
         return (found for found in self._all(self._root, "") if found[1].entry.kind is not Kind.DIRECTORY)
+
+    def everything(self) -> Iterator[tuple[str, TreeFile]]:
+        """Yield (path, file) for every entry, folders before what they hold."""
+        return self._all(self._root, "")
+
+    def folders(self) -> Iterator[str]:
+        """Yield the path of every folder, also of those that no entry names, folders before what they hold."""
+        stack = [(self._root, "")]
+        while stack:
+            here, path = stack.pop()
+            for name, child in here.children.items():
+                below = f"{path}/{name}" if path else name
+                if child.file is None or child.file.entry.kind is Kind.DIRECTORY:
+                    yield below
+                    stack.append((child, below))
 
     def _all(self, node: _Node, prefix: str) -> Iterator[tuple[str, TreeFile]]:
         stack = [(node, prefix)]

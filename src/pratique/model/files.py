@@ -125,6 +125,10 @@ class Tree(Protocol):
         """Return what lies at exactly this path, no link followed."""
         ...
 
+    def below(self, path: str) -> bool:
+        """Say whether anything lies below exactly this path: a folder that no entry names has no file of its own."""
+        ...
+
     def resolve(self, path: str) -> str:
         """Return the path with every link among its parent folders followed."""
         ...

@@ -1,0 +1,76 @@
+"""Flags and formats that several commands share."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class ScanFormat(StrEnum):
+    """Formats of ``scan`` on stdout."""
+
+    TABLE = "table"
+    JSON = "json"
+    SARIF = "sarif"
+
+
+class SbomFormat(StrEnum):
+    """Formats of ``sbom`` on stdout."""
+
+    CYCLONEDX = "cyclonedx-json"
+    SPDX = "spdx-json"
+
+
+class PlainFormat(StrEnum):
+    """Formats of the small commands."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class Coverage(StrEnum):
+    """What a feed can be declared to be on the command line."""
+
+    COMPLETE = "complete"
+    SAMPLE = "sample"
+
+
+class Shell(StrEnum):
+    """Shells with completion."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="OCI layout (folder or tar), docker-archive or unpacked root; oci:, oci-archive:, docker-archive: or dir: says which.",
+        show_default=False,
+    ),
+]
+Platform = Annotated[
+    str, typer.Option("--platform", metavar="OS/ARCH", help="Which image of several, as linux/arm64.")
+]
+Cache = Annotated[
+    str,
+    typer.Option(
+        "--cache-dir",
+        metavar="DIR",
+        envvar="PRATIQUE_CACHE_DIR",
+        help="Folder for snapshots.",
+        show_default="XDG cache",
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FORMAT=FILE",
+        help="Write a file; repeatable. Formats: cyclonedx-json, spdx-json; of a scan also json, sarif, inventory, findings, decision.",
+    ),
+]

@@ -1,0 +1,176 @@
+"""The merged tree of an image as a real folder, for running it. Links are made, never followed; nothing leaves the folder.
+
+Safe by construction: which paths exist, and that every parent is a folder, is taken from the merged tree; the folder is
+new and ours. Devices, FIFOs and sockets are left out and told; extended attributes but file capabilities are not kept.
+"""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pratique.image.layer import LayerBlob, checked
+from pratique.image.limits import DEFAULT, Limits
+from pratique.image.source import Image
+from pratique.image.tar import Member, Window, number, scan
+from pratique.image.tree import MergedTree
+from pratique.model.errors import UnavailableError, UnsupportedError
+from pratique.model.files import Anomaly, Kind, LayerFacts
+
+_PLAIN = {Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK, Kind.HARDLINK}
+_CAPABILITY = "SCHILY.xattr.security.capability"
+
+
+class _Owner(NamedTuple):
+    """What a header says of an entry beside its kind."""
+
+    uid: int
+    gid: int
+    mode: int
+    mtime: float
+    capability: bytes
+
+
+def unpack(
+    image: Image, facts: Sequence[LayerFacts], tree: MergedTree, folder: Path, limits: Limits = DEFAULT
+) -> list[str]:
+    """Write the merged tree of an image into a new folder; return the paths of what was left out.
+
+    1. Find, for every file of the tree, the entry whose bytes it shows; hard links share one.
+    2. Make every folder.
+    3. Read each layer once, checked as in the first pass, and write what is wanted of it.
+    4. Set owners, modes and times, folders last; then give the whole its name.
+
+    Raises:
+        UnavailableError: the folder exists, or the disk refuses.
+        UntrustedError: a layer is not what the manifest promises.
+    """
+    if image.root:
+        raise UnsupportedError(
+            "an unpacked root is not unpacked again", place=str(image.root), remedy="Name an image"
+        )
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        writer = _Writer(part, tree, _sources(facts, tree))  # 1
+        writer.folders()  # 2
+        for index, layer in enumerate(image.layers):  # 3
+            with checked(layer, limits) as chunks:
+                _write(writer, index, layer, chunks, limits)
+        writer.finish()  # 4
+        part.rename(folder)
+    except OSError as error:
+        raise UnavailableError(
+            (error.strerror or str(error)).lower(),
+            place=str(error.filename or folder),
+            remedy="Free space, or run as root",
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return writer.left_out
+
+
+def _write(writer: "_Writer", index: int, layer: LayerBlob, chunks: Iterator[bytes], limits: Limits) -> None:
+    anomalies: list[Anomaly] = []
+    for position, member in enumerate(scan(Window(chunks, layer.place), limits, anomalies)):
+        writer.take(index, position, member)
+
+
+def _sources(facts: Sequence[LayerFacts], tree: MergedTree) -> dict[tuple[int, int], list[str]]:
+    """Return (layer, position) -> paths of the tree that show that entry.
+
+    A hard link shows the last file of its target's name before it, in its own layer or below, whatever a later layer
+    made of that name.
+    """
+    places = {(i, id(e)): k for i, layer in enumerate(facts) for k, e in enumerate(layer.entries)}
+    files: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for i, layer in enumerate(facts):
+        for k, entry in enumerate(layer.entries):
+            if entry.kind is Kind.FILE:
+                files[entry.path].append((i, k))
+    found: dict[tuple[int, int], list[str]] = defaultdict(list)
+    for path, file in tree.everything():
+        place = places.get((file.layer or 0, id(file.entry)))
+        if place is None:
+            continue  # a hard link to a symbolic link, which the tree shows as that link
+        here = (file.layer or 0, place)
+        if file.entry.kind is Kind.HARDLINK:
+            before = [source for source in files[file.entry.link] if source < here]
+            here = before[-1] if before else here
+        found[here].append(path)
+    return found
+
+
+class _Writer:
+    """Writes entries below a folder of its own."""
+
+    def __init__(self, folder: Path, tree: MergedTree, sources: dict[tuple[int, int], list[str]]) -> None:
+        self._folder = folder
+        self._tree = tree
+        self._sources = sources
+        self._owners: dict[str, _Owner] = {}
+        self.left_out: list[str] = []
+
+    def folders(self) -> None:
+        """Make every folder of the tree, and those that no entry names."""
+        for path in self._tree.folders():
+            (self._folder / path).mkdir(parents=True, exist_ok=True)
+        for path, file in self._tree.everything():
+            if file.entry.kind is Kind.SYMLINK:
+                (self._folder / path).symlink_to(file.entry.link)
+
+    def take(self, layer: int, position: int, member: Member) -> None:
+        """Write an entry to every path that shows it."""
+        paths = self._sources.get((layer, position))
+        if not paths:
+            return
+        owner = _owner(member)
+        if member.entry.kind is Kind.FILE and member.pieces:
+            self._file(paths, member, owner)
+        elif member.entry.kind in {Kind.DIRECTORY, Kind.SYMLINK}:
+            self._owners.update(dict.fromkeys(paths, owner))
+        else:
+            self.left_out += paths
+
+    def _file(self, paths: list[str], member: Member, owner: _Owner) -> None:
+        first = self._folder / paths[0]
+        descriptor = os.open(
+            first, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            for piece in member.pieces() if member.pieces else ():
+                file.write(piece)
+            _own(descriptor, owner)
+        for other in paths[1:]:
+            (self._folder / other).hardlink_to(first)
+
+    def finish(self) -> None:
+        """Set owners, modes and times of links and folders, the deepest first: writing below a folder changes its time."""
+        for path, owner in sorted(self._owners.items(), reverse=True):
+            place = self._folder / path
+            if os.geteuid() == 0:
+                os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
+            if not place.is_symlink():
+                place.chmod(owner.mode)
+            os.utime(place, (owner.mtime, owner.mtime), follow_symlinks=False)
+
+
+def _own(descriptor: int, owner: _Owner) -> None:
+    if os.geteuid() == 0:
+        os.fchown(descriptor, owner.uid, owner.gid)
+        if owner.capability:
+            os.setxattr(descriptor, "security.capability", owner.capability)
+    os.fchmod(descriptor, owner.mode)
+    os.utime(descriptor, (owner.mtime, owner.mtime))
+
+
+def _owner(member: Member) -> _Owner:
+    """Return owner, mode and time; the pax records outrank the header (POSIX.1-2001, pax)."""
+    block, pax = member.block, member.pax
+    uid = int(pax["uid"]) if "uid" in pax else number(block[108:116])
+    gid = int(pax["gid"]) if "gid" in pax else number(block[116:124])
+    mtime = float(pax["mtime"]) if "mtime" in pax else float(number(block[136:148]))
+    return _Owner(uid, gid, member.entry.mode, mtime, pax.get(_CAPABILITY, b""))
