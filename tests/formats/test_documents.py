@@ -99,6 +99,7 @@ def test_schemas_are_named_and_versioned() -> None:
         "decision-1.schema.json",
         "findings-1.schema.json",
         "inventory-1.schema.json",
+        "plan-1.schema.json",
         "report-1.schema.json",
         "usage-1.schema.json",
     ]

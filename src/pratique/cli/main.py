@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import exits, feeding, judging, running
+from pratique.cli import exits, feeding, judging, planning, running
 from pratique.cli.options import PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -81,6 +81,9 @@ app.command(
         "pratique rbom oci:image --usage training.json --usage serving.json -o cyclonedx-json=rbom.json"
     )
 )(running.rbom)
+app.command(
+    epilog=_example("pratique plan oci:image --usage training.json --usage serving.json -o plan=plan.json")
+)(planning.plan)
 database.command(
     "import",
     epilog=_example(

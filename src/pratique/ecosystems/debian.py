@@ -110,6 +110,12 @@ def source_of(name: str, version: str, field: str) -> tuple[str, str]:
     return source or name, rest.strip().strip("()") or version
 
 
+def upstream(version: str) -> str:
+    """Return the upstream part of a version: ``2.36`` of ``1:2.36-9+deb12u14``."""
+    text = version.partition(":")[2] or version
+    return text.rpartition("-")[0] or text
+
+
 def is_own(distribution: Distribution | None, maintainer: str) -> bool:
     """Say whether a maintainer shows that a package comes from the distribution itself.
 

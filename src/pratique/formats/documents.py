@@ -15,9 +15,10 @@ from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
 from pratique.model.inventory import Inventory
+from pratique.model.plan import Plan
 from pratique.model.usage import Usage
 
-Document = Inventory | Findings | Decision | Usage
+Document = Inventory | Findings | Decision | Usage | Plan
 T = TypeVar("T")
 
 _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
@@ -91,6 +92,7 @@ def schemas() -> dict[str, bytes]:
         "decision": Decision,
         "report": Envelope,
         "usage": Usage,
+        "plan": Plan,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

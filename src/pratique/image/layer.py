@@ -113,11 +113,11 @@ def reduce_members(
 
 def _facts(member: Member, readers: Sequence[Reader], limits: Limits, place: str) -> dict[str, Any]:
     entry = member.entry
-    if entry.kind in _LINKS:
+    if entry.kind in _LINKS and member.content is None:
         return {r.name: LinkedFact(entry.link, symbolic=entry.kind is Kind.SYMLINK) for r in readers}
     if entry.kind is Kind.DIRECTORY:
         return {}
-    if entry.kind is not Kind.FILE or member.content is None:
+    if entry.kind not in {Kind.FILE, Kind.HARDLINK} or member.content is None:
         reason = "stored sparse" if entry.kind is Kind.FILE else f"a {entry.kind}, not a file"
         return {r.name: Unread(reason) for r in readers}
     if entry.size > limits.kept:

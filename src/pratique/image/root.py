@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pratique.image.blobs import open_regular
 from pratique.image.layer import reduce_members
 from pratique.image.limits import Limits
@@ -44,6 +46,7 @@ def _members(root: Path, anomalies: list[Anomaly]) -> Iterator[Member]:
     base = os.fsencode(root)
     device = _status(os.path.realpath(base)).st_dev
     waiting = [b""]
+    first: dict[int, str] = {}
     while waiting:
         folder = waiting.pop()
         for name in _listed(os.path.join(base, folder)):  # noqa: PTH118 - bytes, so that no name is lost
@@ -56,9 +59,19 @@ def _members(root: Path, anomalies: list[Anomaly]) -> Iterator[Member]:
             if status.st_dev != device:
                 anomalies.append(Anomaly(member.entry.path, "another file system, which is not read"))
                 continue
-            yield member
+            yield _once(member, status, first)
             if member.entry.kind is Kind.DIRECTORY:
                 waiting.append(path)
+
+
+def _once(member: Member, status: os.stat_result, first: dict[int, str]) -> Member:
+    """Return a member; of the names of one file all but the first are hard links to it, as a tar archive has them."""
+    if member.entry.kind is not Kind.FILE or status.st_nlink == 1:
+        return member
+    name = first.setdefault(status.st_ino, member.entry.path)
+    if name == member.entry.path:
+        return member
+    return member._replace(entry=replace(member.entry, kind=Kind.HARDLINK, size=0, link=name))
 
 
 def _listed(folder: bytes) -> list[bytes]:

@@ -110,7 +110,8 @@ class MergedTree:
             return TreeFile(same, index, {reader: LinkedFact(link, symbolic=True) for reader in facts})
         shared = target.facts if target else {}
         unread = Unread(f"a hard link to {entry.link}, which was not read")
-        return TreeFile(entry, index, {reader: shared.get(reader, unread) for reader in facts})
+        linked = {r: shared.get(r, unread) if isinstance(f, LinkedFact) else f for r, f in facts.items()}
+        return TreeFile(entry, index, linked)
 
     def _walk(self, path: str) -> _Node | None:
         node: _Node | None = self._root
