@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.options import Cache, Coverage, PlainFormat, Quiet
+from pratique.cli.options import Cache, Coverage, Form, PlainFormat, Quiet, render
 from pratique.cli.screen import Screen
 
 
@@ -30,9 +30,7 @@ def db_import(
         datetime | None,
         typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="The feed's own date."),
     ] = None,
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
     cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
@@ -48,19 +46,17 @@ def db_import(
     date = as_of.replace(tzinfo=UTC) if as_of else None
     said = Declaration(feed, coverage.value if coverage else None, date)
     state = import_feeds(paths, said, cache, lambda name: screen.note(f"read {name}"))
-    show_database(screen, state, as_json=form is PlainFormat.JSON)
+    render(screen, state, form, show_database)
     return 0
 
 
 def db_status(
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
     cache: Cache = "",
 ) -> int:
     """Show the snapshot: digest, feeds, what each covers, how many records, how old."""
     from pratique.cli.feeds import show_database
     from pratique.flows.database import status
 
-    show_database(Screen(), status(cache), as_json=form is PlainFormat.JSON)
+    render(Screen(), status(cache), form, show_database)
     return 0

@@ -5,14 +5,11 @@ from rich.text import Text
 from pratique.cli.report import covers
 from pratique.cli.screen import Screen, text
 from pratique.flows.database import DatabaseState, FeedState
-from pratique.formats.documents import encode
 
 
-def show_database(screen: Screen, state: DatabaseState, *, as_json: bool) -> None:
+def show_database(screen: Screen, state: DatabaseState) -> None:
     """Print the snapshot's digest and its feeds."""
-    if as_json:
-        screen.raw(encode(state) + b"\n")
-    elif state.snapshot is None:
+    if state.snapshot is None:
         screen.line("No snapshot. Run: pratique db import PATH")
     else:
         screen.line(text("snapshot  ", "bold"), state.snapshot)

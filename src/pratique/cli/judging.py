@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from pratique.cli import exits
-from pratique.cli.options import Cache, Outputs, PlainFormat, Platform, Quiet, SbomFormat, ScanFormat, Source
+from pratique.cli.options import (
+    Cache,
+    Form,
+    Outputs,
+    PlainFormat,
+    Platform,
+    Quiet,
+    SbomFormat,
+    ScanFormat,
+    Source,
+    render,
+)
 from pratique.cli.screen import Screen
 
 
@@ -111,9 +122,7 @@ def base(
     source: Source,
     *,
     platform: Platform = "",
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
     cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
@@ -121,15 +130,11 @@ def base(
     from pratique.cli.base import show_base
     from pratique.flows.base import base as flow
     from pratique.flows.scan import Request
-    from pratique.formats.documents import encode
 
     screen = Screen(quiet=quiet)
     with screen.progress("Reading") as progress:
         found = flow(Request(source, platform, cache), progress)
-    if form is PlainFormat.JSON:
-        screen.raw(encode(found) + b"\n")
-    else:
-        show_base(screen, found)
+    render(screen, found, form, show_base)
     return 0
 
 
@@ -141,9 +146,7 @@ def explain(
     source: Source,
     *,
     platform: Platform = "",
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
     cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
@@ -151,13 +154,9 @@ def explain(
     from pratique.cli.explanation import show_explanations
     from pratique.flows.explain import explain as flow
     from pratique.flows.scan import Request
-    from pratique.formats.documents import encode
 
     screen = Screen(quiet=quiet)
     with screen.progress("Reading") as progress:
         found = flow(identifier, Request(source, platform, cache), progress)
-    if form is PlainFormat.JSON:
-        screen.raw(encode(found) + b"\n")
-    else:
-        show_explanations(screen, found)
+    render(screen, found, form, show_explanations)
     return 0

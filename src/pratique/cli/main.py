@@ -9,7 +9,7 @@ import typer
 
 from pratique import __version__
 from pratique.cli import exits, feeding, judging, planning, running
-from pratique.cli.options import PlainFormat
+from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
 
@@ -96,9 +96,7 @@ database.command("status", epilog=_example("pratique db status --format json"))(
 
 @app.command(epilog=_example("pratique version --format json"))
 def version(
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
 ) -> int:
     """Print the version of Pratique and of the Python it runs on."""
     from pratique.formats.documents import encode

@@ -1,9 +1,14 @@
 """Flags and formats that several commands share."""
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
+
+from pratique.cli.screen import Screen
+
+T = TypeVar("T")
 
 
 class ScanFormat(StrEnum):
@@ -74,3 +79,14 @@ Outputs = Annotated[
         help="Write a file; repeatable. Formats: cyclonedx-json, spdx-json; of a scan also json, sarif, inventory, findings, decision.",
     ),
 ]
+Form = Annotated[PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")]
+
+
+def render(screen: Screen, document: T, form: PlainFormat, show: Callable[[Screen, T], None]) -> None:
+    """Print a document as JSON, or as people read it."""
+    if form is PlainFormat.JSON:
+        from pratique.formats.documents import encode
+
+        screen.raw(encode(document) + b"\n")
+    else:
+        show(screen, document)

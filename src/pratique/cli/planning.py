@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.options import Cache, PlainFormat, Platform, Quiet, Source
+from pratique.cli.options import Cache, Form, PlainFormat, Platform, Quiet, Source, render
 from pratique.cli.screen import Screen, text
 from pratique.formats.text import plural
 from pratique.model.plan import Plan, Step
@@ -40,9 +40,7 @@ def plan(
     output: Annotated[
         list[str] | None, typer.Option("--output", "-o", metavar="plan=FILE", help="Write the plan document.")
     ] = None,
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
     cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
@@ -55,7 +53,6 @@ def plan(
     from pratique.flows.outputs import parse_outputs, write_document
     from pratique.flows.plan import Wishes, make_plan
     from pratique.flows.scan import Request
-    from pratique.formats.documents import encode
 
     screen = Screen(quiet=quiet)
     outputs = parse_outputs(output or [], ("plan",))
@@ -63,10 +60,7 @@ def plan(
     with screen.progress("Planning") as progress:
         made = make_plan(Request(source, platform, cache), wishes, progress)
     write_document(made, outputs)
-    if form is PlainFormat.JSON:
-        screen.raw(encode(made) + b"\n")
-    else:
-        show_plan(screen, made)
+    render(screen, made, form, show_plan)
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.options import Cache, PlainFormat, Platform, Quiet, Source
+from pratique.cli.options import Cache, Form, PlainFormat, Platform, Quiet, Source, render
 from pratique.cli.screen import Screen
 
 
@@ -37,9 +37,7 @@ def profile(
         list[str] | None,
         typer.Option("--output", "-o", metavar="usage=FILE", help="Write the usage document."),
     ] = None,
-    form: Annotated[
-        PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")
-    ] = PlainFormat.TABLE,
+    form: Form = PlainFormat.TABLE,
     cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
@@ -53,7 +51,6 @@ def profile(
     from pratique.flows.profile import Workload
     from pratique.flows.profile import profile as flow
     from pratique.flows.scan import Request
-    from pratique.formats.documents import encode
 
     screen = Screen(quiet=quiet)
     outputs = parse_outputs(output or [], ("usage",))
@@ -67,10 +64,7 @@ def profile(
     with screen.progress("Profiling") as progress:
         usage = flow(Request(source, platform, cache), workload, progress, screen.note)
     write_document(usage, outputs)
-    if form is PlainFormat.JSON:
-        screen.raw(encode(usage) + b"\n")
-    else:
-        show_usage(screen, usage)
+    render(screen, usage, form, show_usage)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What is to be changed in an image, step by step, each explained; and the proof that it still does its work."""
+"""What is to be changed in an image, step by step, each explained."""
 
 from datetime import datetime
 from typing import Literal
@@ -93,51 +93,3 @@ class Plan(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.
     unfixed: tuple[Unfixed, ...]
     keep: tuple[str, ...]
     untouched: tuple[str, ...]
-
-
-class Compared(Struct, frozen=True, kw_only=True):
-    """One thing that was compared between original and result."""
-
-    what: str
-    same: bool
-    detail: str = ""
-
-
-class ProofRun(Struct, frozen=True, kw_only=True):
-    """One workload in both images."""
-
-    phase: str
-    command: tuple[str, ...]
-    compared: tuple[Compared, ...]
-    same: bool
-
-
-class Correction(Struct, frozen=True, kw_only=True):
-    """A package that a failed proof brought back: the workload looked for its file in vain."""
-
-    package: str
-    phase: str
-    path: str
-
-
-class Proof(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.proof/1"):
-    """Whether the result did what the original does, on the workloads that were run; no more than that.
-
-    Attributes:
-        original: digest of the original's configuration.
-        result: digest of the result's configuration.
-        strength: ``weak`` by exit code alone, ``outputs`` where declared files were compared, ``check`` where the
-            user's own check ran as well.
-        corrections: packages that earlier attempts brought back.
-    """
-
-    tool: str
-    created: datetime
-    clock: str
-    original: Digest
-    result: Digest
-    verdict: Literal["same", "different"]
-    strength: Literal["weak", "outputs", "check"]
-    attempts: int
-    runs: tuple[ProofRun, ...]
-    corrections: tuple[Correction, ...]
