@@ -65,7 +65,7 @@ Cache = Annotated[
         "--cache-dir",
         metavar="DIR",
         envvar="PRATIQUE_CACHE_DIR",
-        help="Folder for snapshots.",
+        help="Folder for our own data: snapshots, unpacked images.",
         show_default="XDG cache",
     ),
 ]

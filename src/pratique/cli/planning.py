@@ -46,8 +46,8 @@ def plan(
 ) -> int:
     """Plan what can go and what can be patched: ordered steps, each with its reason. Changes nothing.
 
-    Removes whole packages that no given workload used and nothing that stays depends on. Patches Debian packages from
-    signed repositories, and Python distributions with all else pinned; says in one sentence what does not resolve.
+    To go: whole packages that no given workload used and that nothing which stays depends on. To patch: Debian packages
+    from signed repositories, and Python distributions with all else pinned; what does not resolve is told in one sentence.
     Asks the repositories of this machine's apt and the index of its pip or uv.
     """
     from pratique.flows.outputs import parse_outputs, write_document
