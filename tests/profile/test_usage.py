@@ -66,8 +66,9 @@ def test_an_open_makes_its_package_used(files: Tree, held: Inventory) -> None:
 
 
 def test_links_on_the_way_are_used_too(files: Tree, held: Inventory) -> None:
-    paths, _, states = seen(files, held, calls("executed", "/bin/../usr/bin/python3"))
+    paths, missing, states = seen(files, held, calls("executed", "//usr/./bin/python3"))
     assert paths == {"usr/bin/python3": ("looked up",), "usr/bin/python3.11": ("executed",)}
+    assert missing == ()
     assert states["python3.11"] == "used"
 
 
@@ -75,6 +76,35 @@ def test_links_among_the_parents_are_used_too(files: Tree, held: Inventory) -> N
     paths, _, states = seen(files, held, calls("opened", "/lib/python3.11/os.py"))
     assert paths == {"lib": ("looked up",), "usr/lib/python3.11/os.py": ("opened",)}
     assert states["python3.11"] == "used"
+
+
+def test_two_dots_leave_where_a_link_led(files: Tree, held: Inventory) -> None:
+    """For the kernel /lib/.. is /usr, where /lib is a link to usr/lib (path_resolution(7))."""
+    paths, missing, _ = seen(files, held, calls("executed", "/lib/../bin/python3", "/lib/../usr/bin/tool"))
+    assert paths == {
+        "lib": ("looked up",),
+        "usr/bin/python3": ("looked up",),
+        "usr/bin/python3.11": ("executed",),
+    }
+    assert missing == ("usr/usr/bin/tool",)
+
+
+def test_a_link_is_used_where_it_leads_out_of_the_image() -> None:
+    out = tree([symlink("etc/mtab", "../proc/self/mounts"), symlink("run", "var/run")])
+    paths, missing, _ = usage([(RUN, calls("opened", "/etc/mtab", "/run/./x/../y"))], inventory(), out)
+    assert [(p.path, p.how) for p in paths] == [("etc/mtab", ("looked up",)), ("run", ("looked up",))]
+    assert missing == ("proc/self/mounts", "var/run/y")
+
+
+@pytest.mark.parametrize(
+    ("links", "found"),
+    [(40, ["end"]), (41, [])],
+)
+def test_forty_links_are_followed_and_no_more(links: int, found: list[str]) -> None:
+    chain = tree([Item("end"), symlink("0", "end"), *(symlink(str(n), str(n - 1)) for n in range(1, 41))])
+    paths, missing, _ = usage([(RUN, calls("opened", f"/{links - 1}"))], inventory(), chain)
+    assert [p.path for p in paths if p.how == ("opened",)] == found
+    assert missing == (() if found else ("0",))
 
 
 @pytest.mark.parametrize(

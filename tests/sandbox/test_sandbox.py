@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pratique.model.errors import UnavailableError, UnsupportedError
+from pratique.model.errors import InputError, UnsupportedError
 from pratique.sandbox import Bind, Root, available, run, start
 from pratique.sandbox.run import Service
 from tests.making import roots
@@ -119,12 +119,62 @@ def test_binds_are_read_only_unless_said(root: Root, tmp_path: Path) -> None:
     assert (tmp_path / "given" / "new").exists()
 
 
-def test_a_link_where_something_is_mounted_leads_nowhere(root: Root, tmp_path: Path) -> None:
-    (root.lower[0] / "tmp").symlink_to("/")
-    with pytest.raises(UnavailableError) as caught:
+def given(tmp_path: Path, target: str) -> tuple[Bind, ...]:
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "file").write_text("x")
+    return (Bind(tmp_path / "given", target),)
+
+
+@pytest.mark.parametrize("place", ["/tmp", "/proc", "/dev", "/srv/given"])
+@pytest.mark.parametrize("link", ["/", "/srv", "nowhere"])
+def test_a_link_where_something_is_mounted_is_the_image_s_fault(
+    root: Root, tmp_path: Path, place: str, link: str
+) -> None:
+    (root.lower[0] / place[1:]).symlink_to(link)
+    job = roots.job(root, "true", binds=given(tmp_path, "/srv/given"))
+    with pytest.raises(InputError) as caught:
+        run(job, work=tmp_path / "work")
+    assert caught.value.what == "the image has a symbolic link where the sandbox mounts"
+    assert caught.value.place == place
+    assert caught.value.remedy == "Put a plain folder or file in its place"
+
+
+def test_a_file_where_a_folder_is_mounted_is_the_image_s_fault(root: Root, tmp_path: Path) -> None:
+    (root.lower[0] / "tmp").touch()
+    with pytest.raises(InputError, match="no folder where the sandbox mounts") as caught:
         run(roots.job(root, "true"), work=tmp_path / "work")
-    assert "a symbolic link where" in caught.value.what
-    assert caught.value.remedy
+    assert caught.value.place == "/tmp"
+
+
+@pytest.mark.parametrize("link", ["/srv/./real", "srv/real", "srv/other/../real", "../../srv/real"])
+def test_links_among_a_mount_s_parents_are_followed(root: Root, tmp_path: Path, link: str) -> None:
+    (root.lower[0] / "srv" / "a" / "b").mkdir(parents=True)
+    (root.lower[0] / "srv" / "other").symlink_to("a/b")
+    (root.lower[0] / "srv" / "a" / "real").mkdir()
+    (root.lower[0] / "var").symlink_to(link)
+    binds = given(tmp_path, "/var/x/y")
+    assert out(root, tmp_path, "cat", "/var/x/y/file", binds=binds) == "x"
+
+
+@pytest.mark.parametrize("link", ["", "../" * 40, "/proc/1/root"])
+def test_links_among_a_mount_s_parents_never_lead_out(root: Root, tmp_path: Path, link: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (root.lower[0] / "var").symlink_to(f"{link}{outside}")
+    assert out(root, tmp_path, "cat", f"{outside}/x/file", binds=given(tmp_path, "/var/x")) == "x"
+    assert list(outside.iterdir()) == []
+
+
+def test_a_circle_of_links_among_a_mount_s_parents_ends(root: Root, tmp_path: Path) -> None:
+    (root.lower[0] / "var").symlink_to("var")
+    with pytest.raises(InputError) as caught:
+        run(roots.job(root, "true", binds=given(tmp_path, "/var/x")), work=tmp_path / "work")
+    assert caught.value.place == "/var"
+
+
+def test_a_job_may_end_with_the_sandbox_s_own_code(root: Root, tmp_path: Path) -> None:
+    finished = run(roots.job(root, "sh", "-c", "echo why >&2; exit 125"), work=tmp_path / "work")
+    assert (finished.exit_code, finished.stderr) == (125, b"why\n")
 
 
 def test_time_is_up(root: Root, tmp_path: Path) -> None:

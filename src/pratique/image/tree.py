@@ -8,9 +8,11 @@ from typing import Any
 
 from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, TreeFile, Unread
 
-_OPAQUE = ".wh..wh..opq"
-_WHITEOUT = ".wh."
+OPAQUE = ".wh..wh..opq"
+WHITEOUT = ".wh."
 _HOPS = 40
+_Way = tuple[str, tuple[str, ...]]
+"""Where a path leads, and the links followed on the way there."""
 
 
 class _Node:
@@ -32,7 +34,7 @@ class MergedTree:
 
     def __init__(self, layers: Sequence[LayerFacts]) -> None:
         self._root = _Node(None)
-        self._folders: dict[str, str] = {}
+        self._folders: dict[str, _Way] = {}
         self.anomalies: list[tuple[int, Anomaly]] = []
         for index, layer in enumerate(layers):
             self._lay(index, layer)
@@ -49,7 +51,7 @@ class MergedTree:
         plain: list[Entry] = []
         for entry in layer.entries:  # 1
             name = entry.path.rpartition("/")[2]
-            if not whiteouts or not name.startswith(_WHITEOUT):
+            if not whiteouts or not name.startswith(WHITEOUT):
                 plain.append(entry)
             elif fault := self._hide(entry.path, name):
                 self.anomalies.append((index, Anomaly(entry.path, fault)))
@@ -59,12 +61,12 @@ class MergedTree:
 
     def _hide(self, path: str, name: str) -> str:
         folder = self._walk(path.rpartition("/")[0])
-        if name == _OPAQUE:
+        if name == OPAQUE:
             if folder:
                 folder.children.clear()
             return ""
-        hidden = name.removeprefix(_WHITEOUT)
-        if not hidden or hidden in {".", ".."} or hidden.startswith(_WHITEOUT):
+        hidden = name.removeprefix(WHITEOUT)
+        if not hidden or hidden in {".", ".."} or hidden.startswith(WHITEOUT):
             return "a whiteout that names nothing"
         if folder:
             folder.children.pop(hidden, None)
@@ -102,7 +104,7 @@ class MergedTree:
         """A hard link shares its target's facts; one to a symbolic link is that link once more."""
         if entry.kind is not Kind.HARDLINK:
             return TreeFile(entry, index, facts)
-        node = self._walk(self._follow(entry.link, last=False))
+        node = self._walk(self._follow(entry.link, last=False)[0])
         target = node.file if node else None
         if target and target.entry.kind is Kind.SYMLINK:
             link = target.entry.link
@@ -121,7 +123,7 @@ class MergedTree:
 
     def lookup(self, path: str) -> TreeFile | None:
         """Return what the path leads to, links followed inside the root; None where it leads nowhere."""
-        node = self._walk(self._follow(path, last=True))
+        node = self._walk(self._follow(path)[0])
         file = node.file if node else None
         return None if file and file.entry.kind is Kind.SYMLINK else file  # a cycle, or over 40 links
 
@@ -140,29 +142,38 @@ class MergedTree:
         folder, slash, name = path.rpartition("/")
         if not slash:
             return path
-        known = self._folders.get(folder)
-        if known is None:
-            known = self._folders[folder] = self._follow(folder, last=True)
+        known, _ = self._folder(folder)
         return f"{known}/{name}" if known else name
 
-    def _follow(self, path: str, *, last: bool) -> str:
+    def way(self, path: str) -> tuple[str, tuple[str, ...]]:
+        """Return where the path leads, there or not, and the links on the way; ``..`` leaves where a link led."""
+        folder, _, name = path.rpartition("/")
+        return self._follow(name, start=self._folder(folder))
+
+    def _folder(self, path: str) -> _Way:
+        known = self._folders.get(path)
+        if known is None:
+            known = self._folders[path] = self._follow(path)
+        return known
+
+    def _follow(self, path: str, *, start: _Way = ("", ()), last: bool = True) -> _Way:
         """Resolve links part by part; beyond 40 the rest is taken as written, as a dangling link would be."""
         waiting = [part for part in reversed(path.split("/")) if part]
-        done: list[str] = []
-        hops = 0
+        done, links = start[0].split("/") if start[0] else [], list(start[1])
         while waiting:
             part = waiting.pop()
             if part == "..":
                 del done[-1:]
             elif part not in {"", "."}:
                 done.append(part)
-                node = self._walk("/".join(done))
+                here = "/".join(done)
+                node = self._walk(here)
                 link = node.file.entry if node and node.file else None
-                if link and link.kind is Kind.SYMLINK and (waiting or last) and hops < _HOPS:
-                    hops += 1
+                if link and link.kind is Kind.SYMLINK and (waiting or last) and len(links) < _HOPS:
+                    links.append(here)
                     done = [] if link.link.startswith("/") else done[:-1]
                     waiting.extend(reversed(link.link.split("/")))
-        return "/".join(done)
+        return "/".join(done), tuple(links)
 
     def facts(self, reader: str) -> Sequence[tuple[str, TreeFile, Any]]:
         """Return (path, file, fact) for every fact of one reader, sorted by path."""

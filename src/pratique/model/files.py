@@ -133,6 +133,10 @@ class Tree(Protocol):
         """Return the path with every link among its parent folders followed."""
         ...
 
+    def way(self, path: str) -> tuple[str, tuple[str, ...]]:
+        """Return where the path leads, there or not, and the links on the way; ``..`` leaves where a link led."""
+        ...
+
     def facts(self, reader: str) -> Sequence[tuple[str, TreeFile, Any]]:
         """Return (path, file, fact) for every fact of one reader, sorted by path."""
         ...

@@ -5,7 +5,6 @@ files. Byte code belongs to the package of its source. A look-up counts like an 
 program fails without them.
 """
 
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -17,7 +16,7 @@ _METADATA = re.compile(
     r"(?:^|/)[^/]+\.(?:dist-info|egg-info)(?:/|$)|\.pth$|^var/lib/dpkg/|^usr/share/doc/|^usr/share/(?:man|info|lintian)/"
 )
 _BYTE_CODE = re.compile(r"^(.*?)/?__pycache__/([^/]+)\.[a-z]+-\d+(?:\.opt-\d)?\.pyc$")
-_HOPS = 40
+_PASSED: frozenset[How] = frozenset({"looked up"})
 
 
 def usage(
@@ -34,12 +33,11 @@ def usage(
     missing: set[str] = set()
     for run, calls in runs:
         for path, how in calls.items():
-            places = _places(path, tree)
-            if places is None:
-                missing.add(_clean(path))
-            for place, last in places or ():
+            places, gone = _places(path, how, tree)
+            missing.add(gone)
+            for place, here in places.items():
                 kinds, phases = used.setdefault(place, (set(), set()))
-                kinds |= how if last else {"looked up"}
+                kinds |= here
                 phases.add(run.phase)
     paths = tuple(
         UsedPath(path=p, how=tuple(sorted(kinds)), phases=tuple(sorted(phases)))
@@ -48,39 +46,20 @@ def usage(
     return paths, tuple(sorted(missing - {""})), tuple(packages(paths, inventory))
 
 
-def _places(path: str, tree: Tree) -> list[tuple[str, bool]] | None:
-    """Return (path in the tree, whether it is what the call reached): first the links on the way, then the end.
+def _places(path: str, how: frozenset[How], tree: Tree) -> tuple[dict[str, frozenset[How]], str]:
+    """Return (paths in the tree with their kinds of use, where the path leads in vain if it does).
 
-    None where the path leads nowhere in the image. A folder is reached without being a file of any package.
+    A link on the way was looked up, wherever it leads: into /proc, it leads out of the image. A folder is reached
+    without being a file of any package.
     """
-    clean = _clean(path)
-    links: list[str] = []
-    for _ in range(_HOPS):
-        links += _parents(clean, tree)
-        real = tree.resolve(clean)
-        file = tree.at(real)
-        if file is None and clean:
-            return None if not tree.below(real) else [(link, False) for link in dict.fromkeys(links)]
-        if file is None or file.entry.kind is not Kind.SYMLINK:
-            end = [(real, True)] if file and file.entry.kind is not Kind.DIRECTORY else []
-            return [(link, False) for link in dict.fromkeys(links)] + end
-        links.append(real)
-        clean = _clean(posixpath.join("/", posixpath.dirname(real), file.entry.link))
-    return None
-
-
-def _clean(path: str) -> str:
-    return posixpath.normpath(f"/{path}").lstrip("/")
-
-
-def _parents(path: str, tree: Tree) -> Iterator[str]:
-    """Yield the links among the parents of a path, as they lie in the tree."""
-    parts = path.split("/")[:-1]
-    for end in range(1, len(parts) + 1):
-        real = tree.resolve("/".join(parts[:end]))
-        file = tree.at(real)
-        if file and file.entry.kind is Kind.SYMLINK:
-            yield real
+    end, links = tree.way(path)
+    places = dict.fromkeys(links, _PASSED)
+    file = tree.at(end)
+    if file is None or file.entry.kind is Kind.SYMLINK:  # over 40 links
+        return places, "" if tree.below(end) else end
+    if file.entry.kind is not Kind.DIRECTORY:
+        places[end] = how
+    return places, ""
 
 
 def packages(paths: Iterable[UsedPath], inventory: Inventory) -> Iterator[PackageUse]:

@@ -1,6 +1,7 @@
 """The sandbox from inside: a program of its own, which becomes the job. Standard library only; imports nothing of ours.
 
-Called as ``python -I launch.py SPECIFICATION`` with a JSON text. Exit code 125 means that the sandbox could not be made.
+Called as ``python -I launch.py SPECIFICATION`` with a JSON text. Exit code 125 means that the sandbox could not be made:
+``sandbox: WHY`` on stderr, or ``image: WHAT: PLACE`` where the image has something in the way of a mount.
 
 1. Leave the host's namespaces; lay the root file system in a mount namespace that dies with this process.
 2. Fork: the child is process 1 of the sandbox. It mounts /proc, /dev, /tmp, and makes the root its own.
@@ -29,8 +30,13 @@ KEPT = {0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31}
 """Capabilities that a container runtime leaves to root: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP,
 NET_BIND_SERVICE, SYS_CHROOT, SETFCAP; not MKNOD and not NET_RAW."""
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+HOPS = 40
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SECCOMP = {"x86_64": 317, "aarch64": 277}
+
+
+class InTheWayError(Exception):
+    """The image has something where the sandbox must mount."""
 
 
 def main() -> int:
@@ -50,9 +56,17 @@ def forked(function: Callable[[dict[str, Any]], None], job: dict[str, Any]) -> i
         return child
     try:
         function(job)
+    except InTheWayError as error:
+        give_up(f"image: {error}")
     except BaseException as error:
-        sys.stderr.write(f"sandbox: {getattr(error, 'strerror', None) or error}\n")
-        sys.stderr.flush()
+        give_up(f"sandbox: {getattr(error, 'strerror', None) or error}")
+    os._exit(125)
+
+
+def give_up(why: str) -> None:
+    """End without a sandbox, and tell the parent why."""
+    sys.stderr.write(f"{why}\n")
+    sys.stderr.flush()
     os._exit(125)
 
 
@@ -88,11 +102,11 @@ def first(job: dict[str, Any]) -> None:
 def furnish(root: str, job: dict[str, Any]) -> None:
     """Mount what a program expects: /proc, a small /dev, empty /tmp and /dev/shm, and what the job binds."""
     for name in ("proc", "dev", "tmp"):
-        place(f"{root}/{name}", folder=True)
+        place(root, name, folder=True)
     mount("proc", f"{root}/proc", "proc", NOSUID | NODEV | NOEXEC)
     mount("tmpfs", f"{root}/dev", "tmpfs", NOSUID, "mode=0755")
     for name in DEVICES:
-        bind(f"/dev/{name}", f"{root}/dev/{name}", writable=True)
+        bind(f"/dev/{name}", root, f"dev/{name}", writable=True)
     os.mkdir(f"{root}/dev/shm")
     mount("tmpfs", f"{root}/dev/shm", "tmpfs", NOSUID | NODEV, "mode=1777")
     for name, target in (
@@ -104,26 +118,53 @@ def furnish(root: str, job: dict[str, Any]) -> None:
         os.symlink(target, f"{root}/dev/{name}")
     mount("tmpfs", f"{root}/tmp", "tmpfs", NOSUID | NODEV, "mode=1777")
     for source, target, writable in job["binds"]:
-        bind(source, root + target, writable=writable)
+        bind(source, root, target, writable=writable)
 
 
-def bind(source: str, target: str, writable: bool) -> None:
+def bind(source: str, root: str, target: str, writable: bool) -> None:
     """Mount a file or folder of the host."""
-    place(target, folder=os.path.isdir(source))
-    mount(source, target, "", BIND)
+    path = place(root, target, folder=os.path.isdir(source))
+    mount(source, path, "", BIND)
     if not writable:
-        mount("", target, "", BIND | REMOUNT | RDONLY | NOSUID)
+        mount("", path, "", BIND | REMOUNT | RDONLY | NOSUID)
 
 
-def place(path: str, folder: bool) -> None:
-    """Make the file or folder that a mount needs; a link in its place would lead out, so it is refused."""
-    if os.path.islink(path):
-        raise OSError(f"a symbolic link where {path} is to be mounted")
-    if folder:
-        os.makedirs(path, exist_ok=True)
-    elif not os.path.exists(path):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+def place(root: str, target: str, folder: bool) -> str:
+    """Make the file or folder that a mount needs, and return where it is: on no link, and never out of the root."""
+    path = within(root, target)
+    try:
+        os.makedirs(path if folder else os.path.dirname(path), exist_ok=True)
+        if not folder and not os.path.exists(path):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InTheWayError(f"something that is no folder: {path.removeprefix(root)}") from error
+    return path
+
+
+def within(root: str, target: str) -> str:
+    """Return a target's path in the root, links among its parents followed as the job will follow them.
+
+    The kernel would follow them out of the root. A link in the target's own place is refused.
+    """
+    done: list[str] = []
+    waiting, hops = names(target), 0
+    while waiting:
+        part = waiting.pop()
+        done = done[:-1] if part == ".." else [*done, part]
+        path = "/".join((root, *done))
+        if os.path.islink(path):
+            hops += 1
+            if not waiting or hops > HOPS:
+                raise InTheWayError(f"a symbolic link: {path.removeprefix(root)}")
+            link = os.readlink(path)
+            done = [] if link.startswith("/") else done[:-1]
+            waiting += names(link)
+    return "/".join((root, *done))
+
+
+def names(path: str) -> list[str]:
+    """Return the parts of a path, last first."""
+    return [part for part in reversed(path.split("/")) if part not in {"", "."}]
 
 
 def enter(root: str) -> None:
@@ -231,7 +272,7 @@ def kill(process: int, number: int) -> None:
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """Mount (mount(2))."""
     done = LIBC.mount(
-        source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode()
+        os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), options.encode()
     )
     check(done, f"mount {kind or 'bind'} at {target}")
 
@@ -257,5 +298,4 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except OSError as error:
-        sys.stderr.write(f"sandbox: {error.strerror or error}\n")
-        os._exit(125)
+        give_up(f"sandbox: {error.strerror or error}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from pratique.model.errors import UnavailableError, UnsupportedError
+from pratique.model.errors import InputError, UnavailableError, UnsupportedError
 from pratique.sandbox.job import Finished, Job
 
 _LAUNCH = Path(__file__).with_name("launch.py")
@@ -95,6 +95,7 @@ class Service:
         """Wait for the end; the job is ended when its seconds are up.
 
         Raises:
+            InputError: the image has something where the sandbox mounts.
             UnavailableError: the sandbox could not be made.
         """
         late = False
@@ -105,10 +106,8 @@ class Service:
             self._process.kill()
             self._process.wait()
         code, err = self._process.returncode, _last(self._err)
-        if code == _NO_SANDBOX and err.startswith(b"sandbox: "):
-            raise UnavailableError(
-                err.decode("utf-8", "replace").strip(), remedy="Run as root on a kernel with overlayfs"
-            )
+        if code == _NO_SANDBOX:
+            _explain(err.decode("utf-8", "replace").strip())
         return Finished(
             exit_code=code if code >= 0 else 128 - code, stdout=_last(self._out), stderr=err, timed_out=late
         )
@@ -145,6 +144,19 @@ class Service:
         return Finished(exit_code=done.returncode, stdout=done.stdout[-_KEPT:], stderr=done.stderr[-_KEPT:])
 
 
+def _explain(said: str) -> None:
+    """Raise what ``launch.py`` says; a job may end with its exit code too."""
+    if said.startswith("sandbox: "):
+        raise UnavailableError(said, remedy="Run as root on a kernel with overlayfs")
+    if said.startswith("image: "):
+        what, _, place = said.removeprefix("image: ").partition(": ")
+        raise InputError(
+            f"the image has {what} where the sandbox mounts",
+            place=place,
+            remedy="Put a plain folder or file in its place",
+        )
+
+
 def _network(process: int | str) -> str:
     """Return the name of a process's network namespace; empty where the process has ended."""
     try:
@@ -167,6 +179,7 @@ def run(job: Job, *, work: Path, timeout: float | None = None) -> Finished:
 
     Raises:
         UnsupportedError: this user cannot run jobs.
+        InputError: the image has something where the sandbox mounts.
         UnavailableError: the sandbox could not be made.
     """
     with Service(job, work) as service:
