@@ -6,6 +6,7 @@ A reader sees the old file or the new one. Bounded caches are not here yet.
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -80,7 +81,7 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise _refused(error, folder) from error
     try:
@@ -88,6 +89,24 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def workspace(folder: Path) -> Iterator[Path]:
+    """Hand out an empty folder of a fixed place, and take it away afterwards; what a killed run left there goes first.
+
+    Raises:
+        UnavailableError: the disk refuses.
+    """
+    with locked(folder.parent):
+        try:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            yield folder
+        except OSError as error:
+            raise _refused(error, folder) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refused(error: OSError, place: Path) -> UnavailableError:

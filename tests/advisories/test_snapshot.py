@@ -146,7 +146,7 @@ def test_malformed_record_names_its_place_and_leaves_the_old_snapshot(
         built(db, bad)
     assert str(caught.value).startswith(f"{tmp_path}/{said}")
     assert (open_snapshot(db).digest, ids(db)) == (first.digest, ["A-0"])
-    assert sorted(p.suffix for p in db.iterdir()) == ["", "", ".sqlite"]
+    assert sorted(p.suffix for p in db.iterdir()) == ["", ".sqlite"]
 
 
 def test_malformed_member_of_a_folder_is_named(db: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def describe_base(inventory: Inventory, findings: Findings, digest: Digest, now:
         digest: of the findings document.
         now: the moment of judgement, UTC.
     """
-    layers = _layers(inventory)  # 1
+    layers = base_layers(inventory)  # 1
     supported = support(inventory.distribution)  # 2
     found = sorted(
         _unpatched(inventory, findings, layers, now.date()), key=lambda u: (-u.days, u.package, u.finding)
@@ -49,7 +49,8 @@ def describe_base(inventory: Inventory, findings: Findings, digest: Digest, now:
     )
 
 
-def _layers(inventory: Inventory) -> int:
+def base_layers(inventory: Inventory) -> int:
+    """Return how many layers at the bottom are the base; 0 where nothing tells."""
     brought = [p.layer for p in inventory.packages if p.essential and p.layer is not None]
     return min(brought) + 1 if brought else 0
 

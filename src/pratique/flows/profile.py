@@ -5,20 +5,22 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pratique.flows.clock import Clock, read_clock
+from pratique.flows.clock import Clock
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.scan import Request
+from pratique.flows.setting import Setting, setting
 from pratique.formats.documents import digest_of_document
 from pratique.image import unpack
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from pratique.model.usage import How, RecordedRun, Usage
-from pratique.profile import Drive, Recording, record, usage, with_interpreters
-from pratique.sandbox import Finished, Job, Root, available
-from pratique.storage import cache_folder, locked
+from pratique.profile import Drive, Recorded, record, usage, with_interpreters
+from pratique.sandbox import Bind, Job, Root, available
+from pratique.storage import locked
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STOPPED = {0, 143}
+_SAID = 500
 
 
 class Workload(Struct, frozen=True, kw_only=True):
@@ -52,23 +54,30 @@ def profile(request: Request, workload: Workload, progress: Progress, note: Call
         UnavailableError: a call was lost, so that the profile would have a hole.
     """
     available()
-    clock = read_clock()
-    taken = take_inventory(request.reference, request.platform, clock, progress)
-    root = unpacked(taken, request.cache, note)  # 1
-    job = job_of(taken, root, workload)
-    note(f"running {' '.join(job.command)}")
-    finished, recording = record(job, timeout=workload.timeout, drive=workload.drive)  # 2
-    run = _checked(workload, job, finished, recording)
-    return _document(taken, run, with_interpreters(recording.calls, taken.tree, root), clock)  # 3
+    here = setting(request.cache, note)
+    taken = take_inventory(request.reference, request.platform, here.clock, progress)
+    return profiled(taken, workload, here)
 
 
-def unpacked(taken: Taken, cache: str, note: Callable[[str], None]) -> Path:
+def profiled(taken: Taken, workload: Workload, here: Setting) -> Usage:
+    """Return what one workload used of an image that was read; raises as ``profile`` does."""
+    root = unpacked(taken, here)  # 1
+    job = job_of(taken, Root((root,)), workload)
+    here.note(f"running {' '.join(job.command)}")
+    recorded = record(job, timeout=workload.timeout, drive=workload.drive)  # 2
+    run = _checked(workload, job, recorded)
+    return _document(
+        taken, run, with_interpreters(recorded.recording.calls, taken.tree, root), here.clock
+    )  # 3
+
+
+def unpacked(taken: Taken, here: Setting) -> Path:
     """Return the folder that holds an image's files; it is made once and found again by the image's digest."""
     digest = image_digest(taken)
-    folder = cache_folder(cache) / "roots" / digest.removeprefix("sha256:")
+    folder = here.cache / "roots" / digest.removeprefix("sha256:")
     with locked(folder.parent):
         if not folder.exists():
-            note(f"unpacking into {folder}")
+            here.note(f"unpacking into {folder}")
             unpack(taken.image, taken.facts, taken.tree, folder)
     return folder
 
@@ -88,7 +97,7 @@ def image_digest(taken: Taken) -> Digest:
     return taken.image.source.config
 
 
-def job_of(taken: Taken, root: Path, workload: Workload) -> Job:
+def job_of(taken: Taken, root: Root, workload: Workload, binds: tuple[Bind, ...] = ()) -> Job:
     """Return a workload as the image would run it: its environment, user and working directory.
 
     Raises:
@@ -102,23 +111,19 @@ def job_of(taken: Taken, root: Path, workload: Workload) -> Job:
     said = dict(pair.partition("=")[::2] for pair in execution.env or ())
     environment = {"PATH": _PATH, "HOME": "/tmp", **said, **workload.environment}  # noqa: S108 - inside the sandbox
     return Job(
-        root=Root((root,)),
+        root=root,
         command=command,
         environment=environment,
         folder=execution.working_dir or "/",
         user=execution.user,
+        binds=binds,
     )
 
 
-def _checked(workload: Workload, job: Job, finished: Finished, recording: Recording) -> RecordedRun:
-    place = " ".join(job.command)
-    if finished.timed_out:
-        raise InputError("the workload was not done in time", place=place, remedy="Raise --timeout")
-    if finished.exit_code not in (_STOPPED if workload.drive else {0}):
-        said = finished.stderr.decode("utf-8", "replace").strip()[-500:]
-        raise InputError(
-            f"the workload ended with {finished.exit_code}", place=place, remedy=f"It said: {said}"
-        )
+def _checked(workload: Workload, job: Job, recorded: Recorded) -> RecordedRun:
+    recording, place = recorded.recording, " ".join(job.command)
+    if fault := failure(workload, recorded):
+        raise InputError(f"the workload failed: {fault}", place=place, remedy=tail(recorded.finished.stderr))
     if recording.lost:
         raise UnavailableError(
             f"{recording.lost} of {recording.events} calls were lost", place=place, remedy="Profile it again"
@@ -126,10 +131,30 @@ def _checked(workload: Workload, job: Job, finished: Finished, recording: Record
     return RecordedRun(
         phase=workload.phase,
         command=job.command,
-        exit_code=finished.exit_code,
+        exit_code=recorded.finished.exit_code,
         events=recording.events,
         lost=recording.lost,
     )
+
+
+def failure(workload: Workload, recorded: Recorded) -> str:
+    """Return what went wrong in a run; empty where it ended as wanted."""
+    if recorded.unready:
+        return recorded.unready
+    if recorded.driven and recorded.driven.exit_code:
+        said = recorded.driven.stderr.decode("utf-8", "replace").strip()[-_SAID:]
+        return f"the drive command ended with {recorded.driven.exit_code} ({said or 'it said nothing'})"
+    if recorded.finished.timed_out and not workload.drive:
+        return "it was not done in time; raise --timeout"
+    if recorded.finished.exit_code not in (_STOPPED if workload.drive else {0}):
+        return f"it ended with {recorded.finished.exit_code}"
+    return ""
+
+
+def tail(output: bytes) -> str:
+    """Return the end of what a program wrote, as a sentence."""
+    said = output.decode("utf-8", "replace").strip()[-_SAID:]
+    return f"It said: {said}" if said else "It said nothing on stderr"
 
 
 def _document(taken: Taken, run: RecordedRun, calls: Mapping[str, frozenset[How]], clock: Clock) -> Usage:

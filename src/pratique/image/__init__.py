@@ -1,11 +1,28 @@
 """Reading images: a reference to an opened image, its layers to facts, facts to a merged tree.
 
-Reads OCI layouts (folder, archive), docker-archives and unpacked roots. Reads no registry and writes no image.
+Reads OCI layouts (folder, archive), docker-archives and unpacked roots; writes OCI layouts. Knows no registry.
 """
 
+from pratique.image.edit import Edit, Relayered
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.source import Image, open_image
 from pratique.image.tree import MergedTree
 from pratique.image.unpack import unpack
+from pratique.image.upper import Upper
+from pratique.image.write import Change, Target, parse_target, write_image
 
-__all__ = ["DEFAULT", "Image", "Limits", "MergedTree", "open_image", "unpack"]
+__all__ = [
+    "DEFAULT",
+    "Change",
+    "Edit",
+    "Image",
+    "Limits",
+    "MergedTree",
+    "Relayered",
+    "Target",
+    "Upper",
+    "open_image",
+    "parse_target",
+    "unpack",
+    "write_image",
+]

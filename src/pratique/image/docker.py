@@ -8,7 +8,7 @@ from pratique.image.blobs import Blobs
 from pratique.image.layer import LayerBlob
 from pratique.image.limits import Limits
 from pratique.image.oci import Config, checked_diff_ids, created_by, decode
-from pratique.model.digest import Digest, digest_of
+from pratique.model.digest import digest_of
 from pratique.model.errors import InputError, UntrustedError, UsageError
 
 
@@ -47,8 +47,8 @@ class DockerArchive:
             remedy=f"Name one as docker-archive:FILE:TAG: {', '.join(tags) or 'none has a tag'}",
         )
 
-    def image(self, saved: Saved) -> tuple[Config, Digest, tuple[LayerBlob, ...]]:
-        """Return configuration, its digest, and the layers, bottom first.
+    def image(self, saved: Saved) -> tuple[Config, bytes, tuple[LayerBlob, ...]]:
+        """Return configuration, its bytes, and the layers, bottom first.
 
         Raises:
             UntrustedError: the configuration is named by another digest than its own.
@@ -63,7 +63,7 @@ class DockerArchive:
                 f"the configuration hashes to {digest}", place=place, remedy="Save the image again"
             )
         config = decode(data, Config, place)
-        return config, digest, self._layers(saved, config, place)
+        return config, data, self._layers(saved, config, place)
 
     def _layers(self, saved: Saved, config: Config, place: str) -> tuple[LayerBlob, ...]:
         diff_ids = checked_diff_ids(config, len(saved.layers), self._limits, place)

@@ -35,6 +35,7 @@ class LayerBlob(Struct, frozen=True):
         diff_id: digest of the uncompressed bytes, from the image's configuration.
         created_by: the builder's command, from the configuration's history.
         place: named in errors.
+        media_type: as image-spec spells it (layer.md).
     """
 
     opener: Opener
@@ -43,6 +44,7 @@ class LayerBlob(Struct, frozen=True):
     diff_id: Digest
     created_by: str
     place: str
+    media_type: str = "application/vnd.oci.image.layer.v1.tar"
 
 
 def reduce_layer(layer: LayerBlob, readers: Sequence[Reader], limits: Limits) -> LayerFacts:

@@ -278,16 +278,16 @@ class Layout:
             )
         return data
 
-    def image(self, descriptor: Descriptor) -> tuple[Manifest, Config]:
-        """Return manifest and configuration.
+    def image(self, descriptor: Descriptor) -> tuple[Manifest, Config, bytes]:
+        """Return manifest and configuration, and the latter's bytes.
 
         Raises:
             UntrustedError: size, digest or media type disagree with what leads there.
             InputError: a document is malformed.
         """
         manifest = decode(self._checked(descriptor, "manifest"), Manifest, self._place(descriptor))
-        config = decode(self._checked(manifest.config, "configuration"), Config, self._place(manifest.config))
-        return manifest, config
+        data = self._checked(manifest.config, "configuration")
+        return manifest, decode(data, Config, self._place(manifest.config)), data
 
     def layers(self, manifest: Manifest, config: Config, place: str) -> tuple[LayerBlob, ...]:
         """Return the layers, bottom first.
@@ -313,7 +313,16 @@ class Layout:
             )
         digest = parse_digest(descriptor.digest, place=place)
         opener = partial(self._blobs.open, blob_path(digest))
-        return LayerBlob(opener, digest, descriptor.size, diff_id, step, place)
+        return LayerBlob(
+            opener, digest, descriptor.size, diff_id, step, place, _oci_type(descriptor.media_type)
+        )
+
+
+def _oci_type(media_type: str) -> str:
+    """Return a layer's media type as image-spec spells it (layer.md); Docker's gzip layers are the same thing."""
+    if media_type.startswith("application/vnd.docker."):
+        return f"{_LAYERS[0]}+gzip" if media_type.endswith("gzip") else _LAYERS[0]
+    return media_type
 
 
 def _is_image(found: Found) -> bool:

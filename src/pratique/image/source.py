@@ -12,7 +12,7 @@ from pratique.image.layer import LayerBlob, reduce_layer
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.oci import Execution, Layout, claims, matches
 from pratique.image.root import reduce_root
-from pratique.model.digest import parse_digest
+from pratique.model.digest import digest_of, parse_digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from pratique.model.files import LayerFacts, Reader
 from pratique.model.inventory import Source
@@ -29,12 +29,16 @@ class Image(Struct, frozen=True):
         layers: bottom first; empty for an unpacked root.
         root: the unpacked root, where it is one.
         execution: how a container of it is to be run.
+        config: the configuration document as it is stored.
+        annotations: of the manifest.
     """
 
     source: Source
     layers: tuple[LayerBlob, ...]
     root: Path | None = None
     execution: Execution = Execution()
+    config: bytes = b""
+    annotations: dict[str, str] = {}
 
     def read(
         self, readers: Sequence[Reader], *, limits: Limits = DEFAULT, progress: Callable[[int, int], None]
@@ -187,7 +191,7 @@ def _checked_root(path: Path) -> Path:
 
 def _oci(reference: str, kind: str, layout: Layout, name: str, platform: str) -> Image:
     descriptor, others = layout.find(name, platform)
-    manifest, config = layout.image(descriptor)
+    manifest, config, data = layout.image(descriptor)
     digest = parse_digest(descriptor.digest)
     layers = layout.layers(manifest, config, f"{reference}: {digest}")
     source = Source(
@@ -201,20 +205,21 @@ def _oci(reference: str, kind: str, layout: Layout, name: str, platform: str) ->
         claims=claims(config, manifest.annotations),
     )
     _check_platform(source, platform)
-    return Image(source, layers, execution=config.config or Execution())
+    execution = config.config or Execution()
+    return Image(source, layers, execution=execution, config=data, annotations=manifest.annotations)
 
 
 def _docker(reference: str, archive: DockerArchive, name: str, platform: str) -> Image:
-    config, digest, layers = archive.image(archive.find(name))
+    config, data, layers = archive.image(archive.find(name))
     source = Source(
         kind="docker-archive",
         reference=reference,
-        config=digest,
+        config=digest_of(data),
         platform=str(config.platform),
         claims=claims(config, {}),
     )
     _check_platform(source, platform)
-    return Image(source, layers, execution=config.config or Execution())
+    return Image(source, layers, execution=config.config or Execution(), config=data)
 
 
 def _check_platform(source: Source, platform: str) -> None:

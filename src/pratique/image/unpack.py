@@ -6,13 +6,13 @@ new and ours. Devices, FIFOs and sockets are left out and told; extended attribu
 
 import os
 import shutil
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from pratique.image.layer import LayerBlob, checked
 from pratique.image.limits import DEFAULT, Limits
+from pratique.image.origin import Origins, Position
 from pratique.image.source import Image
 from pratique.image.tar import Member, Window, number, scan
 from pratique.image.tree import MergedTree
@@ -55,7 +55,7 @@ def unpack(
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        writer = _Writer(part, tree, _sources(facts, tree))  # 1
+        writer = _Writer(part, tree, Origins(facts, tree).paths)  # 1
         writer.folders()  # 2
         for index, layer in enumerate(image.layers):  # 3
             with checked(layer, limits) as chunks:
@@ -79,35 +79,10 @@ def _write(writer: "_Writer", index: int, layer: LayerBlob, chunks: Iterator[byt
         writer.take(index, position, member)
 
 
-def _sources(facts: Sequence[LayerFacts], tree: MergedTree) -> dict[tuple[int, int], list[str]]:
-    """Return (layer, position) -> paths of the tree that show that entry.
-
-    A hard link shows the last file of its target's name before it, in its own layer or below, whatever a later layer
-    made of that name.
-    """
-    places = {(i, id(e)): k for i, layer in enumerate(facts) for k, e in enumerate(layer.entries)}
-    files: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for i, layer in enumerate(facts):
-        for k, entry in enumerate(layer.entries):
-            if entry.kind is Kind.FILE:
-                files[entry.path].append((i, k))
-    found: dict[tuple[int, int], list[str]] = defaultdict(list)
-    for path, file in tree.everything():
-        place = places.get((file.layer or 0, id(file.entry)))
-        if place is None:
-            continue  # a hard link to a symbolic link, which the tree shows as that link
-        here = (file.layer or 0, place)
-        if file.entry.kind is Kind.HARDLINK:
-            before = [source for source in files[file.entry.link] if source < here]
-            here = before[-1] if before else here
-        found[here].append(path)
-    return found
-
-
 class _Writer:
     """Writes entries below a folder of its own."""
 
-    def __init__(self, folder: Path, tree: MergedTree, sources: dict[tuple[int, int], list[str]]) -> None:
+    def __init__(self, folder: Path, tree: MergedTree, sources: dict[Position, list[str]]) -> None:
         self._folder = folder
         self._tree = tree
         self._sources = sources

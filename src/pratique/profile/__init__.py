@@ -4,8 +4,21 @@ One mechanism: seccomp user notification, which sees every call that opens, exec
 and all its children. Sees no memory and no network.
 """
 
-from pratique.profile.record import Drive, Recording, record
+from pratique.profile.compare import compare_digests, compare_json
+from pratique.profile.outputs import Outputs
+from pratique.profile.record import Drive, Recorded, Recording, record
 from pratique.profile.scripts import with_interpreters
 from pratique.profile.usage import combined, usage
 
-__all__ = ["Drive", "Recording", "combined", "record", "usage", "with_interpreters"]
+__all__ = [
+    "Drive",
+    "Outputs",
+    "Recorded",
+    "Recording",
+    "combined",
+    "compare_digests",
+    "compare_json",
+    "record",
+    "usage",
+    "with_interpreters",
+]

@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct
 
-from pratique.model.errors import InputError, UnavailableError
+from pratique.model.errors import UnavailableError
 from pratique.profile.calls import program
 from pratique.profile.supervisor import Recording, Supervisor
 from pratique.sandbox import Finished, Job, Service
 
-__all__ = ["Drive", "Recording", "record"]
+__all__ = ["Drive", "Recorded", "Recording", "record"]
 
 _PROBE = (
     "import sys, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(sys.argv[1], timeout=2).read(1)"
@@ -25,7 +25,7 @@ _GRACE = 20.0
 
 
 class Drive(Struct, frozen=True):
-    """How a service is used while it is recorded.
+    """How a service is used while it runs.
 
     Attributes:
         ready: URL that answers as soon as the service can be used.
@@ -36,9 +36,23 @@ class Drive(Struct, frozen=True):
     command: tuple[str, ...]
 
 
-def record(
-    job: Job, *, timeout: float | None = None, drive: Drive | None = None
-) -> tuple[Finished, Recording]:
+class Recorded(Struct, frozen=True):
+    """A workload that was run.
+
+    Attributes:
+        finished: how it ended; a service, after it was stopped.
+        recording: what it used.
+        driven: how the command that used a service ended; None without one, or where the service was never ready.
+        unready: why a service could not be used; empty where it could.
+    """
+
+    finished: Finished
+    recording: Recording
+    driven: Finished | None = None
+    unready: str = ""
+
+
+def record(job: Job, *, timeout: float | None = None, drive: Drive | None = None) -> Recorded:
     """Run a workload and return how it ended and what it used.
 
     1. Start it; its filter's listener comes over a channel before its program runs.
@@ -47,8 +61,8 @@ def record(
 
     Raises:
         UnsupportedError: this user or machine cannot record.
-        UnavailableError: the sandbox could not be made, or the service never became ready.
-        InputError: the drive command failed.
+        UnavailableError: the sandbox could not be made.
+        InputError: the image has a link where the sandbox must mount.
     """
     machine = os.uname().machine
     ours, theirs = socket.socketpair()
@@ -56,13 +70,15 @@ def record(
         with Service(job, Path(folder), program(machine), theirs) as service:  # 1
             theirs.close()
             thread, found = _serving(ours, machine)  # 2
-            finished = _driven(service, drive) if drive else service.wait(timeout)  # 3
+            unready = _unready(service, drive.ready) if drive else ""  # 3
+            driven = service.run_beside(drive.command, _PATIENCE * 5) if drive and not unready else None
+            finished = service.stop(_GRACE) if drive else service.wait(timeout)
         thread.join()
     if not found:
         raise UnavailableError(
             "the recorder saw nothing", remedy="Run the command by itself to see why it does not start"
         )
-    return finished, found[0]
+    return Recorded(finished, found[0], driven, unready)
 
 
 def _serving(channel: socket.socket, machine: str) -> tuple[threading.Thread, list[Recording]]:
@@ -79,27 +95,13 @@ def _serving(channel: socket.socket, machine: str) -> tuple[threading.Thread, li
     return thread, found
 
 
-def _driven(service: Service, drive: Drive) -> Finished:
-    _await_ready(service, drive.ready)
-    done = service.run_beside(drive.command, _PATIENCE * 5)
-    if done.exit_code != 0:
-        what = f"the drive command ended with {done.exit_code}"
-        raise InputError(what, place=" ".join(drive.command), remedy=_tail(done.stderr))
-    return service.stop(_GRACE)
-
-
-def _await_ready(service: Service, url: str) -> None:
+def _unready(service: Service, url: str) -> str:
+    """Wait until a service answers; return why it does not."""
     end = time.monotonic() + _PATIENCE
     while service.run_beside((sys.executable, "-I", "-c", _PROBE, url), 10).exit_code != 0:
         if service.ended():
-            finished = service.wait()
-            what = f"the service ended with {finished.exit_code} before it was ready"
-            raise UnavailableError(what, place=url, remedy=_tail(finished.stderr))
+            return "it ended before it was ready"
         if time.monotonic() > end:
-            raise UnavailableError(f"the service was not ready after {_PATIENCE:.0f} s", place=url)
-        time.sleep(0.2)
-
-
-def _tail(output: bytes) -> str:
-    said = output.decode("utf-8", "replace").strip()[-500:]
-    return f"It said: {said}" if said else "It said nothing on stderr"
+            return f"it was not ready after {_PATIENCE:.0f} s"
+        time.sleep(0.1)
+    return ""

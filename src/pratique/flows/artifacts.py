@@ -1,0 +1,60 @@
+"""The package files that a plan names, fetched and verified once and found again by their digests."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from pratique.flows.inventory import Taken
+from pratique.flows.setting import Setting
+from pratique.harden import python_target
+from pratique.model.errors import UnsupportedError
+from pratique.model.plan import Artifact, Plan
+from pratique.repositories import apt, debian
+from pratique.repositories.python import PythonIndex
+
+
+def fetch_artifacts(plan: Plan, taken: Taken, here: Setting) -> dict[Artifact, Path]:
+    """Return the file of every artifact of a plan; what is in the cache already is checked and used.
+
+    Raises:
+        UntrustedError: a repository sends something else than the plan names.
+        UnavailableError: a repository or the disk refuses.
+    """
+    wanted = [step.artifact for step in plan.steps if step.artifact]
+    found = {a: path for a in wanted if (path := _kept(a, here.cache))}
+    debs = [a for a in wanted if a.kind == "deb" and a not in found]
+    wheels = [a for a in wanted if a.kind == "wheel" and a not in found]
+    return found | _debs(debs, taken, here) | _wheels(wheels, taken, here.cache)
+
+
+def _place(artifact: Artifact, cache: Path) -> Path:
+    return cache / "artifacts" / artifact.digest.removeprefix("sha256:")
+
+
+def _kept(artifact: Artifact, cache: Path) -> Path | None:
+    """Return a file that was fetched before and is still what it was."""
+    folder = _place(artifact, cache)
+    names = [item for item in folder.iterdir() if item.suffix != ".part"] if folder.is_dir() else []
+    for path in names:
+        with path.open("rb") as file:
+            if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == artifact.digest:
+                return path
+    return None
+
+
+def _debs(wanted: Sequence[Artifact], taken: Taken, here: Setting) -> dict[Artifact, Path]:
+    if not wanted:
+        return {}
+    sources = apt.sources(taken.inventory.distribution, here.mirror)
+    with debian.open_transport(sources) as transport:
+        return {a: debian.fetch(a, sources, transport, _place(a, here.cache)) for a in wanted}
+
+
+def _wheels(wanted: Sequence[Artifact], taken: Taken, cache: Path) -> dict[Artifact, Path]:
+    if not wanted:
+        return {}
+    target = python_target(taken.inventory, [p.id for p in taken.inventory.packages])
+    if target is None:
+        raise UnsupportedError("the plan has wheels and the image no Python", remedy="Plan for this image")
+    with PythonIndex(target.version, target.platform) as index:
+        return {a: index.fetch(a, _place(a, cache)) for a in wanted}
