@@ -18,7 +18,17 @@ from pratique.formats.text import gap_text, plural
 from pratique.model.advisory import LEVELS, Feed, Level
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, UsageError
-from pratique.model.finding import Acceptance, Decision, Finding, Findings, OpenGap, Reason, Verdict
+from pratique.model.finding import (
+    Acceptance,
+    Decision,
+    Finding,
+    Findings,
+    OpenGap,
+    ProofNote,
+    Reason,
+    Verdict,
+)
+from pratique.model.finding import Work as WorkState
 from pratique.model.inventory import Gap
 
 DEFAULT_MAX_AGE = timedelta(days=7)
@@ -126,22 +136,47 @@ def _age(text: str) -> timedelta:
     return timedelta(days=int(found[1])) if found[2] == "d" else timedelta(hours=int(found[1]))
 
 
-def decide(findings: Findings, digest: Digest, policy: Policy | None, now: datetime) -> Decision:
+class Work(NamedTuple):
+    """What is known of an image's work: whether Pratique made it from another one, and what workloads showed."""
+
+    hardened: bool = False
+    proofs: tuple[ProofNote, ...] = ()
+
+    def state(self) -> WorkState:
+        """Return what the proofs come to: the worst of them."""
+        verdicts = {proof.verdict for proof in self.proofs}
+        if "different" in verdicts:
+            return "refuted"
+        if verdicts:
+            return "weakly proven" if "weak" in verdicts else "proven"
+        return "unproven" if self.hardened else "not hardened"
+
+
+NO_WORK = Work()
+
+
+def decide(
+    findings: Findings, digest: Digest, policy: Policy | None, now: datetime, work: Work = NO_WORK
+) -> Decision:
     """Return the verdict on an image.
 
     1. Without a policy nothing is judged, and that is said.
     2. Every finding that breaks a rule fails the image.
     3. Every gap that nobody answers for today makes the answer incomplete.
     4. So does an image without a package, or a judgement without advisories; nobody can answer for those.
+    5. A workload that behaves differently than in the image that this one was made from fails it.
 
     Args:
         findings: what was found and what was not assessed.
         digest: of the findings document.
         policy: rules and accepted gaps; None for no judgement.
         now: the moment of judgement, UTC.
+        work: what was shown of an image that Pratique made.
     """
     gaps = tuple(_weighed(findings, policy, now)) if policy else tuple(OpenGap(gap=g) for g in findings.gaps)
-    reasons = (*_broken(findings, policy), *_open(gaps), *_nothing(findings)) if policy else ()
+    reasons = (
+        (*_broken(findings, policy), *_open(gaps), *_nothing(findings), *_refuted(work)) if policy else ()
+    )
     return Decision(
         tool=findings.tool,
         created=findings.created,
@@ -155,6 +190,8 @@ def decide(findings: Findings, digest: Digest, policy: Policy | None, now: datet
         gaps=gaps,
         unused=tuple(_unused(policy, gaps, now)) if policy else (),
         counts={level: sum(f.severity.level == level for f in findings.findings) for level in LEVELS},
+        work=work.state(),
+        proofs=work.proofs,
     )
 
 
@@ -277,6 +314,12 @@ def _nothing(findings: Findings) -> Iterator[Reason]:
         yield Reason(rule="coverage", text="no package was found in the image")
     if findings.snapshot is None:
         yield Reason(rule="coverage", text="no advisory was imported")
+
+
+def _refuted(work: Work) -> Iterator[Reason]:
+    for proof in work.proofs:
+        if proof.verdict == "different":
+            yield Reason(rule="proof", text=f"the workload {proof.phase} does not do the same in this image")
 
 
 def _unused(policy: Policy, gaps: tuple[OpenGap, ...], now: datetime) -> Iterator[str]:

@@ -10,10 +10,12 @@ import typer
 from pratique.cli import exits
 from pratique.cli.options import (
     Cache,
+    FailOn,
     Form,
     Outputs,
     PlainFormat,
     Platform,
+    PolicyFile,
     Quiet,
     SbomFormat,
     ScanFormat,
@@ -27,14 +29,11 @@ def scan(
     source: Source,
     *,
     platform: Platform = "",
-    policy: Annotated[str, typer.Option("--policy", metavar="FILE", help="Judge by a policy file.")] = "",
-    fail_on: Annotated[
+    policy: PolicyFile = "",
+    fail_on: FailOn = None,
+    proof: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fail-on",
-            metavar="RULES",
-            help="critical, high, medium, low, any, kev or epss>0.5; comma-separated.",
-        ),
+        typer.Option("--proof", metavar="FILE", help="A proof of this image, for the decision; repeatable."),
     ] = None,
     form: Annotated[ScanFormat, typer.Option("--format", "-f", help="Format on stdout.")] = ScanFormat.TABLE,
     output: Outputs = None,
@@ -59,7 +58,7 @@ def scan(
 
     screen = Screen(quiet=quiet)
     outputs = parse_outputs(output or [], tuple(FORMATS))
-    request = Request(source, platform, cache, tuple(fail_on or ()), policy)
+    request = Request(source, platform, cache, tuple(fail_on or ()), policy, tuple(proof or ()))
     with screen.progress("Reading") as progress:
         report = flow(request, progress)
     write_outputs(report, outputs)

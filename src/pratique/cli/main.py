@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import exits, feeding, judging, planning, running
+from pratique.cli import clearing, exits, feeding, hardening, judging, planning, running
 from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -84,6 +84,24 @@ app.command(
 app.command(
     epilog=_example("pratique plan oci:image --usage training.json --usage serving.json -o plan=plan.json")
 )(planning.plan)
+app.command(
+    epilog=_example(
+        "pratique harden oci:image --plan plan.json --to oci:image:hardened -o hardening=hardening.json"
+    )
+)(hardening.harden)
+app.command(
+    epilog=_example(
+        "pratique prove oci:image:latest oci:image:hardened --expect /tmp/out/metrics.json:json:0.01 -- python3 train.py"
+    )
+)(hardening.prove)
+app.command(
+    epilog=_example(
+        "pratique clear oci:image:latest --to oci:image:clear --policy policy.toml -- python3 train.py",
+        "pratique clear oci:image --to oci:out --workload training='python3 train.py' \\",
+        "    --expect training=/tmp/out/metrics.json:json:0.01 --workload serving='python3 serve.py' \\",
+        "    --ready serving=http://127.0.0.1:8080/healthz --drive serving='python3 drive.py'",
+    )
+)(clearing.clear)
 database.command(
     "import",
     epilog=_example(

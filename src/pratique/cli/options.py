@@ -79,6 +79,57 @@ Outputs = Annotated[
         help="Write a file; repeatable. Formats: cyclonedx-json, spdx-json; of a scan also json, sarif, inventory, findings, decision.",
     ),
 ]
+To = Annotated[
+    str,
+    typer.Option("--to", metavar="REF", help="Where the new image goes: oci:FOLDER:TAG.", show_default=False),
+]
+Mirror = Annotated[
+    str,
+    typer.Option(
+        "--debian-mirror", metavar="URL", help="In place of the repositories of this machine's apt."
+    ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="PACKAGE", help="Stays whatever was seen; repeatable."),
+]
+PolicyFile = Annotated[str, typer.Option("--policy", metavar="FILE", help="Judge by a policy file.")]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fail-on",
+        metavar="RULES",
+        help="critical, high, medium, low, any, kev or epss>0.5; comma-separated.",
+    ),
+]
+Environment = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="Set over the image's; repeatable."),
+]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="End the workload.")]
+Readies = Annotated[
+    list[str] | None, typer.Option("--ready", metavar="URL", help="Answers when a service can be used.")
+]
+Drives = Annotated[
+    list[str] | None,
+    typer.Option("--drive", metavar="COMMAND", help="Uses the service, then it is stopped."),
+]
+Expects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect",
+        metavar="PATH[:sha256|json:TOLERANCE]",
+        help="A file that the workload writes, and how it is compared; repeatable.",
+    ),
+]
+Checks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--check",
+        metavar="COMMAND",
+        help="Judges a run on this machine, in a folder with the expected files; 0 is good.",
+    ),
+]
 Form = Annotated[PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.options import Cache, Form, PlainFormat, Platform, Quiet, Source, render
+from pratique.cli.options import Cache, Form, Keep, Mirror, PlainFormat, Platform, Quiet, Source, render
 from pratique.cli.screen import Screen, text
 from pratique.formats.text import plural
 from pratique.model.plan import Plan, Step
@@ -26,16 +26,8 @@ def plan(
             help="What a workload used; repeatable. Without one nothing is removed.",
         ),
     ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option("--keep", metavar="PACKAGE", help="Stays whatever was seen; repeatable."),
-    ] = None,
-    mirror: Annotated[
-        str,
-        typer.Option(
-            "--debian-mirror", metavar="URL", help="In place of the repositories of this machine's apt."
-        ),
-    ] = "",
+    keep: Keep = None,
+    mirror: Mirror = "",
     platform: Platform = "",
     output: Annotated[
         list[str] | None, typer.Option("--output", "-o", metavar="plan=FILE", help="Write the plan document.")

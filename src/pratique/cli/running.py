@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.options import Cache, Form, PlainFormat, Platform, Quiet, Source, render
+from pratique.cli.options import (
+    Cache,
+    Environment,
+    Form,
+    PlainFormat,
+    Platform,
+    Quiet,
+    Source,
+    Timeout,
+    render,
+)
 from pratique.cli.screen import Screen
 
 
@@ -20,19 +30,14 @@ def profile(
     phase: Annotated[
         str, typer.Option("--phase", metavar="NAME", help="What to call this workload.")
     ] = "workload",
-    environment: Annotated[
-        list[str] | None,
-        typer.Option("--env", metavar="NAME=VALUE", help="Set over the image's; repeatable."),
-    ] = None,
+    environment: Environment = None,
     ready: Annotated[
         str, typer.Option("--ready", metavar="URL", help="Answers when a service can be used.")
     ] = "",
     drive: Annotated[
         str, typer.Option("--drive", metavar="COMMAND", help="Uses the service, then it is stopped.")
     ] = "",
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", help="End the workload.")
-    ] = None,
+    timeout: Timeout = None,
     output: Annotated[
         list[str] | None,
         typer.Option("--output", "-o", metavar="usage=FILE", help="Write the usage document."),

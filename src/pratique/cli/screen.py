@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOBase
-from typing import TextIO, cast
+from typing import Self, TextIO, cast
 
 from rich import box
 from rich.console import Console
@@ -130,6 +130,16 @@ class Screen:
         if error.remedy:
             self._err.print(text(f"       {error.remedy}."), soft_wrap=True)
 
+    def progressed(self, label: str, message: str, style: str = "") -> None:
+        """Print a step on stderr, unless quiet."""
+        if not self.quiet:
+            self._err.print(Text.assemble(text(label, style or "bold"), text(message, style)), soft_wrap=True)
+
+    def status(self) -> "Status":
+        """Return what shows on a terminal what goes on; elsewhere it shows nothing."""
+        shown = self._err.is_terminal and not self.quiet and not os.environ.get("CI")
+        return Status(self._err if shown else None)
+
     @contextmanager
     def progress(self, label: str) -> Iterator[Callable[[int, int], None]]:
         """Show how many layers were read, on a terminal alone."""
@@ -138,3 +148,28 @@ class Screen:
             return
         with self._err.status(text(f"{label} …")) as status:
             yield lambda done, total: status.update(text(f"{label}: layer {done} of {total}"))
+
+
+class Status:
+    """One line that says what goes on, at the end of a terminal.
+
+    Args:
+        console: of the terminal; None to show nothing.
+    """
+
+    def __init__(self, console: Console | None) -> None:
+        self._status = console.status("") if console else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def update(self, what: str) -> None:
+        """Show something else."""
+        if self._status:
+            self._status.update(text(f"{what} …"))

@@ -74,9 +74,14 @@ def make_plan(request: Request, wishes: Wishes, progress: Progress) -> Plan:
     """
     report = scan(request, progress)  # 1
     usages = read_usages(wishes.usages, report.inventory)
+    return planned(report, usages, wishes, cache_folder(request.cache))
+
+
+def planned(report: Report, usages: Sequence[Usage], wishes: Wishes, cache: Path) -> Plan:
+    """Return the plan for an image that was judged; raises as ``make_plan`` does."""
     target = python_target(report.inventory, [p.id for p in report.inventory.packages])
     slimmed = _slimmed(report, usages, wishes, target)  # 2
-    debs = _debian(report, slimmed, wishes.mirror, cache_folder(request.cache), report.findings.created)  # 3
+    debs = _debian(report, slimmed, wishes.mirror, cache, report.findings.created)  # 3
     wheels = _python(report, slimmed)  # 4
     evidence = f"{len(usages)} usage documents"
     upgrades, refused = (*debs.upgrades, *wheels.upgrades), (*debs.refused, *wheels.refused)

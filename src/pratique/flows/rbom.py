@@ -26,9 +26,12 @@ def rbom(request: Request, files: Sequence[Path], progress: Progress) -> bytes:
         PratiqueError: the image cannot be read.
     """
     taken = take_inventory(request.reference, request.platform, read_clock(), progress)
-    usages = read_usages(files, taken.inventory)
-    document = cyclonedx(taken.inventory, digest_of_document(taken.inventory), combined(usages))
-    return check_cyclonedx(document)
+    return with_usages(taken.inventory, read_usages(files, taken.inventory))
+
+
+def with_usages(inventory: Inventory, usages: Sequence[Usage]) -> bytes:
+    """Return the CycloneDX document of an inventory with what each workload used of each package."""
+    return check_cyclonedx(cyclonedx(inventory, digest_of_document(inventory), combined(usages)))
 
 
 def read_usages(files: Sequence[Path], inventory: Inventory) -> list[Usage]:

@@ -1,5 +1,6 @@
 """Inventory, findings, decision: the main road."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -8,14 +9,18 @@ from pratique.advisories import open_snapshot
 from pratique.checks import judge
 from pratique.flows.clock import Clock, read_clock
 from pratique.flows.inventory import Progress, take_inventory
-from pratique.formats.documents import Report, digest_of_document
+from pratique.formats.documents import Report, digest_of_document, read
+from pratique.image import PARENT
 from pratique.model.advisory import Knowledge
-from pratique.model.finding import Findings
+from pratique.model.errors import InputError
+from pratique.model.finding import Findings, ProofNote
 from pratique.model.inventory import Inventory
-from pratique.policy import Policy, decide, parse_policy, parse_rule
+from pratique.model.proof import Proof
+from pratique.policy import Policy, Work, decide, parse_policy, parse_rule
 from pratique.storage import cache_folder, read_whole
 
 _POLICY = 1 << 20
+_PROOF = 16 << 20
 
 
 class Request(Struct, frozen=True):
@@ -27,6 +32,7 @@ class Request(Struct, frozen=True):
         cache: folder for our own data; empty for the usual one.
         fail_on: rules of the command line.
         policy: path of a policy file; empty for none.
+        proofs: paths of proof documents of this image.
     """
 
     reference: str
@@ -34,6 +40,7 @@ class Request(Struct, frozen=True):
     cache: str = ""
     fail_on: tuple[str, ...] = ()
     policy: str = ""
+    proofs: tuple[str, ...] = ()
 
 
 def inventory_of(request: Request, progress: Progress) -> Inventory:
@@ -57,12 +64,39 @@ def scan(request: Request, progress: Progress) -> Report:
         PratiqueError: the image, policy or snapshot cannot be read.
     """
     clock = read_clock()
-    policy = _policy(request)
+    policy = policy_of(request)
     knowledge = open_snapshot(database(request.cache))
     inventory = take_inventory(request.reference, request.platform, clock, progress).inventory
+    proofs = [read(read_whole(Path(p), _PROOF), Proof, p) for p in request.proofs]
+    return report(inventory, policy, knowledge, clock, proofs)
+
+
+def report(
+    inventory: Inventory,
+    policy: Policy | None,
+    knowledge: Knowledge,
+    clock: Clock,
+    proofs: Sequence[Proof] = (),
+) -> Report:
+    """Return the three documents of an inventory.
+
+    Raises:
+        InputError: a proof is of another image.
+    """
     findings = _findings(inventory, knowledge, clock)
-    decision = decide(findings, digest_of_document(findings), policy, clock.now)
+    work = Work(PARENT in inventory.source.claims, tuple(_note(proof, inventory) for proof in proofs))
+    decision = decide(findings, digest_of_document(findings), policy, clock.now, work)
     return Report(inventory=inventory, findings=findings, decision=decision)
+
+
+def _note(proof: Proof, inventory: Inventory) -> ProofNote:
+    if proof.result != inventory.source.config:
+        raise InputError(
+            f"a proof of another image, {proof.result}",
+            place=inventory.source.reference,
+            remedy="Name the proof of this image, or prove it",
+        )
+    return ProofNote(proof=digest_of_document(proof), phase=proof.phase, verdict=proof.verdict)
 
 
 def _findings(inventory: Inventory, knowledge: Knowledge, clock: Clock) -> Findings:
@@ -80,7 +114,7 @@ def _findings(inventory: Inventory, knowledge: Knowledge, clock: Clock) -> Findi
     )
 
 
-def _policy(request: Request) -> Policy | None:
+def policy_of(request: Request) -> Policy | None:
     """Return the policy file's rules with those of the command line added; None where neither was given."""
     extra = tuple(parse_rule(word) for text in request.fail_on for word in text.split(","))
     if not request.policy:

@@ -11,14 +11,17 @@ import msgspec
 from msgspec import Struct, structs
 
 from pratique.formats import strict_json
+from pratique.model.base import Base
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
+from pratique.model.hardening import Hardening
 from pratique.model.inventory import Inventory
 from pratique.model.plan import Plan
+from pratique.model.proof import Proof
 from pratique.model.usage import Usage
 
-Document = Inventory | Findings | Decision | Usage | Plan
+Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base
 T = TypeVar("T")
 
 _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
@@ -93,6 +96,8 @@ def schemas() -> dict[str, bytes]:
         "report": Envelope,
         "usage": Usage,
         "plan": Plan,
+        "hardening": Hardening,
+        "proof": Proof,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

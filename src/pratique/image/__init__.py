@@ -5,14 +5,16 @@ Reads OCI layouts (folder, archive), docker-archives and unpacked roots; writes 
 
 from pratique.image.edit import Edit, Relayered
 from pratique.image.limits import DEFAULT, Limits
+from pratique.image.oci import PARENT
 from pratique.image.source import Image, open_image
 from pratique.image.tree import MergedTree
 from pratique.image.unpack import unpack
 from pratique.image.upper import Upper
-from pratique.image.write import Change, Target, parse_target, write_image
+from pratique.image.write import Change, Target, holds, parse_target, publish, write_image
 
 __all__ = [
     "DEFAULT",
+    "PARENT",
     "Change",
     "Edit",
     "Image",
@@ -21,8 +23,10 @@ __all__ = [
     "Relayered",
     "Target",
     "Upper",
+    "holds",
     "open_image",
     "parse_target",
+    "publish",
     "unpack",
     "write_image",
 ]

@@ -30,8 +30,12 @@ _LAYERS = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar",
 )
+PARENT = "pratique.parent.digest"
+"""Annotation with the digest of the manifest that Pratique made an image from."""
+
 _CLAIMS = {
     "maintainer",
+    PARENT,
     *(
         f"org.opencontainers.image.{word}"
         for word in (

@@ -13,13 +13,15 @@ from typing import Any
 from msgspec import Struct
 
 from pratique.formats import strict_json
+from pratique.image.blobs import FolderBlobs
 from pratique.image.layer import LayerBlob
 from pratique.image.limits import DEFAULT, MIB
+from pratique.image.oci import PARENT, Manifest, blob_path, decode
 from pratique.image.rewrite import GZIP, MadeLayer
 from pratique.image.source import Image
 from pratique.image.streams import VerifiedBlob
-from pratique.model.digest import Digest, digest_of
-from pratique.model.errors import InputError, UnavailableError, UsageError
+from pratique.model.digest import Digest, digest_of, parse_digest
+from pratique.model.errors import InputError, UnavailableError, UntrustedError, UsageError
 from pratique.storage import create_atomic, locked, read_whole, write_atomic
 
 _NAME = "org.opencontainers.image.ref.name"
@@ -28,8 +30,6 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}
-PARENT = "pratique.parent.digest"
-"""Annotation with the digest of the manifest that an image was made from."""
 
 
 class Target(Struct, frozen=True):
@@ -135,23 +135,28 @@ class _Store:
         """Store a document and return its descriptor (descriptor.md)."""
         data = _encoded(document)
         digest = digest_of(data)
-        write_atomic(self._path(digest), data)
+        self.save(data, digest)
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
+
+    def save(self, data: bytes, digest: Digest) -> None:
+        """Store a small blob."""
+        write_atomic(self._path(digest), data)
 
     def layer(self, layer: LayerBlob | MadeLayer) -> dict[str, Any]:
         """Store a layer and return its descriptor."""
         if isinstance(layer, MadeLayer):
             with layer.path.open("rb") as raw:
-                self._copy(VerifiedBlob(raw, layer.digest, layer.size, str(layer.path)), layer.digest)
+                self.copy(VerifiedBlob(raw, layer.digest, layer.size, str(layer.path)), layer.digest)
             return {"mediaType": GZIP, "digest": layer.digest, "size": layer.size}
         digest, size = layer.digest, layer.size
         if digest is None or size is None:  # a docker-archive names its layers by what they expand to
             digest, size = layer.diff_id, _length(layer)
         with layer.opener() as raw:
-            self._copy(VerifiedBlob(raw, digest, size, layer.place), digest)
+            self.copy(VerifiedBlob(raw, digest, size, layer.place), digest)
         return {"mediaType": layer.media_type, "digest": digest, "size": size}
 
-    def _copy(self, blob: VerifiedBlob, digest: Digest) -> None:
+    def copy(self, blob: VerifiedBlob, digest: Digest) -> None:
+        """Store a blob while it is checked."""
         target = self._path(digest)
 
         def fill(temporary: Path) -> Path:
@@ -209,18 +214,34 @@ def _platform(image: Image) -> dict[str, str]:
 
 
 def _index(target: Target, image: Image) -> dict[str, Any]:
-    """Return the layout's index without the tag that is to be written; everything else in it stays as it is."""
+    """Return the layout's index without the tag that is to be written, which must not be that of the image itself."""
     path = target.folder / "index.json"
-    index: dict[str, Any] = (
-        _read(path) if path.exists() else {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
-    )
-    moved = [m for m in index["manifests"] if (m.get("annotations") or {}).get(_NAME) == target.tag]
-    if any(m.get("digest") == image.source.digest for m in moved):
+    entry = _entry(_read(path), target) if path.exists() else None
+    if entry and entry.get("digest") == image.source.digest:
         raise UsageError(
             "the tag of the image itself", place=str(target), remedy="Give the new image a tag of its own"
         )
-    index["manifests"] = [m for m in index["manifests"] if m not in moved]
+    return _without(target)
+
+
+def _without(target: Target) -> dict[str, Any]:
+    """Return a layout's index without one tag; everything else in it stays as it is."""
+    path = target.folder / "index.json"
+    if not path.exists():
+        return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
+    index = _read(path)
+    index["manifests"] = [m for m in index["manifests"] if not _is_named(m, target.tag)]
     return index
+
+
+def _entry(index: dict[str, Any], target: Target) -> dict[str, Any] | None:
+    """Return the index entry of a tag."""
+    return next((m for m in index["manifests"] if _is_named(m, target.tag)), None)
+
+
+def _is_named(entry: dict[str, Any], tag: str) -> bool:
+    annotations = entry.get("annotations") if isinstance(entry, dict) else None
+    return isinstance(annotations, dict) and annotations.get(_NAME) == tag
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -232,3 +253,41 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _encoded(document: dict[str, Any]) -> bytes:
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def holds(target: Target, manifest: Digest) -> bool:
+    """Say whether a layout's tag names a manifest that is there."""
+    path = target.folder / "index.json"
+    if not path.exists():
+        return False
+    entry = _entry(_read(path), target)
+    blob = target.folder / "blobs" / "sha256" / manifest.removeprefix("sha256:")
+    return bool(entry and entry.get("digest") == manifest and blob.exists())
+
+
+def publish(waiting: Target, manifest: Digest, target: Target) -> None:
+    """Copy an image that we wrote into another layout, every byte checked on the way, the tag last.
+
+    Raises:
+        UntrustedError: something was changed since it was written.
+        InputError: the folder holds something else than a layout.
+        UnavailableError: the disk refuses.
+    """
+    entry = _entry(_read(waiting.folder / "index.json"), waiting)
+    blobs = FolderBlobs(waiting.folder)
+    data = blobs.read(blob_path(manifest), DEFAULT.document)
+    if entry is None or digest_of(data) != manifest:
+        raise UntrustedError(
+            "not the image that was proven", place=str(waiting), remedy="Run it again with an empty cache"
+        )
+    document = decode(data, Manifest, str(waiting))
+    with locked(_layout(target.folder)):
+        index = _without(target)
+        store = _Store(target.folder)
+        for found in (*document.layers, document.config):
+            digest = parse_digest(found.digest)
+            with blobs.open(blob_path(digest)) as raw:
+                store.copy(VerifiedBlob(raw, digest, found.size, str(waiting)), digest)
+        store.save(data, manifest)
+        index["manifests"].append({**entry, "annotations": {_NAME: target.tag}})
+        write_atomic(target.folder / "index.json", _encoded(index))

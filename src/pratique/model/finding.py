@@ -140,6 +140,21 @@ class Reason(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Verdict = Literal["pass", "fail", "incomplete", "not judged"]
+Work = Literal["not hardened", "proven", "weakly proven", "unproven", "refuted"]
+"""Whether an image that Pratique made was shown to do the work of the one it was made from; ``weakly``: by exit codes alone."""
+
+
+class ProofNote(Struct, frozen=True, kw_only=True):
+    """A proof as the decision saw it.
+
+    Attributes:
+        proof: digest of the proof document.
+        phase: name of the workload.
+    """
+
+    proof: Digest
+    phase: str
+    verdict: Literal["same", "weak", "different"]
 
 
 class Decision(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.decision/1"):
@@ -151,6 +166,8 @@ class Decision(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prati
         rules: what would have failed the image.
         unused: acceptances that matched no gap, or that have ended.
         counts: findings by severity level.
+        work: what the proofs come to; never a reason to pass.
+        proofs: of this image, in the order given.
     """
 
     tool: str
@@ -165,3 +182,5 @@ class Decision(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prati
     gaps: tuple[OpenGap, ...]
     unused: tuple[str, ...]
     counts: dict[Level, int]
+    work: Work
+    proofs: tuple[ProofNote, ...]

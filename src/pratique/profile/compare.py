@@ -1,10 +1,12 @@
 """What two runs of a workload wrote, compared. Pure.
 
-JSON documents are compared member by member, numbers within a relative tolerance. Members whose name says that they tell a
-time are masked: only their kind is compared, and the result says so.
+JSON documents are compared member by member, numbers within a relative tolerance. Numbers and texts in a member whose name
+says that it tells a time are masked: only their kind is compared, and the result says so.
 """
 
+import json
 import math
+import os
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -17,8 +19,10 @@ _TIMES = re.compile(
     r"(?:.*_)?(?:seconds|secs|ms|time|timestamp|duration|elapsed|runtime|date|started|finished|created)(?:_s|_at)?",
     re.IGNORECASE,
 )
-_DEEP = 100
+_INDEX = re.compile(r"\[\d+\]")
 _SHORT = 60
+_BEFORE = 20
+"""Characters that are shown before the first one that differs, where a text is too long to be shown whole."""
 
 
 class _Difference(NamedTuple):
@@ -49,13 +53,10 @@ def compare_json(path: str, before: bytes, after: bytes | None, tolerance: float
     """
     old = strict_json.loads(before, place=path)
     masked: set[str] = set()
-    try:
-        new = strict_json.loads(after, place=path) if after is not None else None
-        found = next(_Comparison(tolerance, masked).differences(old, new, "", 0), None)
-    except InputError as error:
-        found = _Difference("", "JSON", f"no JSON ({error.what})")
     if after is None:
-        found = _Difference("", "written", "not written")
+        found: _Difference | None = _Difference("", "written", "not written")
+    else:
+        found = _first(old, after, path, _Comparison(tolerance, masked))
     told = ("equal", "equal") if found is None else (found.before, found.after)
     where = f"{found.where}: " if found and found.where else ""
     return Compared(
@@ -69,33 +70,35 @@ def compare_json(path: str, before: bytes, after: bytes | None, tolerance: float
     )
 
 
+def _first(old: Any, after: bytes, path: str, comparison: "_Comparison") -> _Difference | None:
+    try:
+        new = strict_json.loads(after, place=path)
+    except InputError as error:
+        return _Difference("", "JSON", f"no JSON ({error.what})")
+    return next(comparison.differences(old, new, "", timed=False), None)
+
+
 class _Comparison(NamedTuple):
     tolerance: float
     masked: set[str]
 
-    def differences(self, old: Any, new: Any, where: str, depth: int) -> Iterator[_Difference]:
-        """Yield where two values differ."""
-        if depth > _DEEP:
-            raise InputError("nested too deeply to compare")
+    def differences(self, old: Any, new: Any, where: str, *, timed: bool) -> Iterator[_Difference]:
+        """Yield where two values differ; ``timed`` where they lie in a member that tells times."""
         if isinstance(old, dict) and isinstance(new, dict):
             for key in sorted(old.keys() | new.keys()):
-                yield from self._member(old, new, key, where, depth)
+                inner = f"{where}.{key}" if where else key
+                if key in old and key in new:
+                    within = timed or bool(_TIMES.fullmatch(key))
+                    yield from self.differences(old[key], new[key], inner, timed=within)
+                else:
+                    yield _Difference(inner, *("present" if key in d else "absent" for d in (old, new)))
         elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
             for index, pair in enumerate(zip(old, new, strict=True)):
-                yield from self.differences(*pair, f"{where}[{index}]", depth + 1)
+                yield from self.differences(*pair, f"{where}[{index}]", timed=timed)
+        elif timed and _kind(old) in {float, str} and _kind(old) is _kind(new):
+            self.masked.add(_INDEX.sub("[]", where))
         elif not _equal(old, new, self.tolerance):
-            yield _Difference(where, _short(old), _short(new))
-
-    def _member(
-        self, old: dict[str, Any], new: dict[str, Any], key: str, where: str, depth: int
-    ) -> Iterator[_Difference]:
-        inner = f"{where}.{key}" if where else key
-        if key not in old or key not in new:
-            yield _Difference(inner, *("present" if key in d else "absent" for d in (old, new)))
-        elif _TIMES.fullmatch(key) and _kind(old[key]) == _kind(new[key]):
-            self.masked.add(inner)
-        else:
-            yield from self.differences(old[key], new[key], inner, depth + 1)
+            yield _Difference(where, *_shown(old, new))
 
 
 def _kind(value: Any) -> type:
@@ -103,13 +106,25 @@ def _kind(value: Any) -> type:
 
 
 def _equal(old: Any, new: Any, tolerance: float) -> bool:
+    """Return whether two values are one; without a tolerance no integer is rounded to the float beside it."""
     if _kind(old) is float and _kind(new) is float:
-        return old == new or math.isclose(old, new, rel_tol=tolerance)
+        return bool(old == new) or (tolerance > 0 and math.isclose(old, new, rel_tol=tolerance))
     return type(old) is type(new) and bool(old == new)
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, dict | list):
-        return f"{len(value)} members"
-    text = str(value)
+def _shown(old: Any, new: Any) -> tuple[str, str]:
+    """Return two values for people, long ones from shortly before the first character that differs."""
+    texts = [_text(value) for value in (old, new)]
+    start = len(os.path.commonprefix(texts)) - _BEFORE if max(map(len, texts)) > _SHORT else 0
+    before, after = (_cut(f"…{text[start:]}" if start > 0 else text) for text in texts)
+    return before, after
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _SHORT else f"{text[: _SHORT - 1]}…"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        return f"{'an object' if isinstance(value, dict) else 'a list'} of {len(value)}"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,112 @@
+"""The clear command: the whole way, one line a step, and the table of before and after."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pratique.cli.options import (
+    Cache,
+    Checks,
+    Drives,
+    Environment,
+    Expects,
+    FailOn,
+    Form,
+    Keep,
+    Mirror,
+    PlainFormat,
+    Platform,
+    PolicyFile,
+    Quiet,
+    Readies,
+    Source,
+    Timeout,
+    To,
+    render,
+)
+from pratique.cli.screen import Screen
+
+
+def clear(
+    source: Source,
+    command: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="-- COMMAND...", help="In place of the image's own.", show_default=False),
+    ] = None,
+    *,
+    to: To,
+    workload: Annotated[
+        list[str] | None,
+        typer.Option("--workload", metavar="NAME=COMMAND", help="A named workload; repeatable."),
+    ] = None,
+    ready: Readies = None,
+    drive: Drives = None,
+    expect: Expects = None,
+    check: Checks = None,
+    environment: Environment = None,
+    timeout: Timeout = None,
+    usage: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--usage", metavar="FILE", help="What workloads used, in place of profiling; repeatable."
+        ),
+    ] = None,
+    keep: Keep = None,
+    policy: PolicyFile = "",
+    fail_on: FailOn = None,
+    unproven: Annotated[
+        bool, typer.Option("--unproven", help="Publish even if the work differs; the decision shows it.")
+    ] = False,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            "--documents", metavar="DIR", help="Folder for every document.", show_default="FOLDER.documents"
+        ),
+    ] = None,
+    mirror: Mirror = "",
+    platform: Platform = "",
+    form: Form = PlainFormat.TABLE,
+    cache: Cache = "",
+    quiet: Quiet = False,
+) -> int:
+    """Take an image the whole way: judge, profile, plan, harden, prove, judge again, publish.
+
+    Needs root. Each step is a command of its own; killed at any moment, the next run goes on where this one was. Packages
+    that a failed proof names are kept and the rest tried again, three times at most. What is not proven to do the same work
+    is not published. Ends with the verdict on the result, and with 2 where nothing was published.
+    """
+    from pratique.cli.clearance import LiveView, show_clearance
+    from pratique.cli.exits import VERDICTS
+    from pratique.cli.workloads import parse_scenarios
+    from pratique.flows.clear import Order, clear_and_tell
+    from pratique.flows.scan import Request
+    from pratique.image import parse_target
+
+    screen = Screen(quiet=quiet)
+    target = parse_target(to)
+    scenarios = parse_scenarios(
+        workload or (),
+        command or (),
+        ready=ready or (),
+        drive=drive or (),
+        expect=expect or (),
+        check=check or (),
+        environment=environment or (),
+        timeout=timeout,
+    )
+    order = Order(
+        request=Request(source, platform, cache, tuple(fail_on or ()), policy),
+        target=target,
+        scenarios=scenarios,
+        usages=tuple(usage or ()),
+        keep=tuple(keep or ()),
+        mirror=mirror,
+        unproven=unproven,
+    )
+    folder = documents or target.folder.with_name(f"{target.folder.name}.documents")
+    with LiveView(screen) as view:
+        told = clear_and_tell(order, folder, view)
+    render(screen, told, form, show_clearance)
+    screen.note(f"documents: {folder}")
+    return VERDICTS[told.after.verdict] if told.published else VERDICTS["fail"]

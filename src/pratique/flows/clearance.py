@@ -1,0 +1,160 @@
+"""The way of an image told in numbers and documents, and written down."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pratique.flows.outputs import SBOMS
+from pratique.flows.rbom import with_usages
+from pratique.formats.documents import Report, digest_of_document, encode
+from pratique.model.advisory import LEVELS
+from pratique.model.base import Base
+from pratique.model.clearance import Attempt, Clearance, ProofLine, StepNote, Tally
+from pratique.model.digest import digest_of
+from pratique.model.hardening import Hardening
+from pratique.model.inventory import Package
+from pratique.model.plan import Plan
+from pratique.model.proof import Compared, Proof
+from pratique.model.usage import Usage
+from pratique.profile import combined
+from pratique.storage import write_atomic
+
+
+class Tried(NamedTuple):
+    """One plan, what was made of it, and what the workloads said."""
+
+    plan: Plan
+    hardening: Hardening
+    proofs: tuple[Proof, ...]
+
+
+class Way(NamedTuple):
+    """Everything that came of a way."""
+
+    reference: str
+    target: str
+    before: Report
+    base: Base
+    usages: tuple[Usage, ...]
+    attempts: tuple[Tried, ...]
+    after: Report
+    published: bool
+
+
+def documents(way: Way) -> dict[str, bytes]:
+    """Return every document of a way by file name."""
+    last = way.attempts[-1]
+    found: dict[str, bytes] = {"base.json": encode(way.base)}
+    for name, report in (("before", way.before), ("after", way.after)):
+        found[f"{name}/inventory.json"] = encode(report.inventory)
+        found[f"{name}/findings.json"] = encode(report.findings)
+        found[f"{name}/decision.json"] = encode(report.decision)
+    for usage in way.usages:
+        found[f"usage-{_phase(usage)}.json"] = encode(usage)
+    for number, tried in enumerate(way.attempts[:-1], 1):
+        found[f"attempt-{number}/plan.json"] = encode(tried.plan)
+        found |= {f"attempt-{number}/proof-{p.phase}.json": encode(p) for p in tried.proofs}
+    found |= {"plan.json": encode(last.plan), "hardening.json": encode(last.hardening)}
+    found |= {f"proof-{proof.phase}.json": encode(proof) for proof in last.proofs}
+    found["rbom.cdx.json"] = with_usages(way.before.inventory, way.usages)
+    found["after/sbom.cdx.json"] = SBOMS["cyclonedx-json"](way.after.inventory)
+    found["after/sbom.spdx.json"] = SBOMS["spdx-json"](way.after.inventory)
+    return found
+
+
+def _phase(usage: Usage) -> str:
+    return "-".join(run.phase for run in usage.runs) or "none"
+
+
+def clearance(way: Way, steps: Sequence[StepNote], found: Mapping[str, bytes]) -> Clearance:
+    """Return the document that tells a way."""
+    last = way.attempts[-1].hardening
+    used: set[tuple[str, str]] = {(p.type, p.name) for p in _used(way)}
+    sizes = [sum(getattr(layer, name) for layer in last.layers) for name in ("size_before", "size")]
+    return Clearance(
+        tool=last.tool,
+        created=last.created,
+        clock=last.clock,
+        reference=way.reference,
+        original=last.image,
+        result=last.result,
+        manifest=last.manifest,
+        target=way.target,
+        published=way.published,
+        work=way.after.decision.work,
+        before=_tally(way.before, used, sizes[0]),
+        after=_tally(way.after, used, sizes[1]),
+        attempts=tuple(_attempt(tried) for tried in way.attempts),
+        unfixed=tuple(_unfixed(way.attempts[-1].plan)),
+        steps=tuple(steps),
+        documents={name: digest_of(data) for name, data in sorted(found.items())},
+    )
+
+
+def write_documents(folder: Path, found: Mapping[str, bytes]) -> None:
+    """Write documents into a folder, each whole or not at all.
+
+    Raises:
+        UnavailableError: the folder or disk refuses.
+    """
+    for name, data in found.items():
+        write_atomic(folder / name, data + b"\n")
+
+
+def _used(way: Way) -> Iterator[Package]:
+    states = combined(way.usages)
+    for package in way.before.inventory.packages:
+        if package.id in states and states[package.id].state == "used":
+            yield package
+
+
+def _tally(report: Report, used: set[tuple[str, str]], compressed: int) -> Tally:
+    packages = report.inventory.packages
+    ran = {p.id for p in packages if (p.type, p.name) in used}
+    levels = [
+        Counter(f.severity.level for f in report.findings.findings if (f.package in ran) is r)
+        for r in (True, False)
+    ]
+    return Tally(
+        compressed=compressed,
+        packages=dict(sorted(Counter(p.type for p in packages).items())),
+        used=dict(sorted(Counter(p.type for p in packages if p.id in ran).items())),
+        findings={level: levels[0][level] for level in LEVELS},
+        idle={level: levels[1][level] for level in LEVELS},
+        fixable=sum(bool(f.fixed) for f in report.findings.findings),
+        verdict=report.decision.verdict,
+    )
+
+
+def _attempt(tried: Tried) -> Attempt:
+    return Attempt(
+        keep=tried.plan.keep,
+        plan=digest_of_document(tried.plan),
+        result=tried.hardening.result,
+        proofs=tuple(
+            ProofLine(
+                phase=p.phase,
+                verdict=p.verdict,
+                compared=tuple(map(told, p.compared)),
+                lost=p.lost,
+                replaced=p.replaced,
+                said=p.said,
+            )
+            for p in tried.proofs
+        ),
+    )
+
+
+def told(compared: Compared) -> str:
+    """Return a comparison in one line."""
+    name = compared.kind if compared.kind == "exit code" else f"{compared.kind} {compared.subject}"
+    within = f" within {compared.tolerance:g}" if compared.tolerance else ""
+    masked = f", without {', '.join(compared.masked)}" if compared.masked else ""
+    values = compared.before if compared.same else f"{compared.before} -> {compared.after}"
+    return f"{name}{within}{masked}: {'the same' if compared.same else 'different'} ({values})"
+
+
+def _unfixed(plan: Plan) -> Iterator[str]:
+    for one in plan.unfixed:
+        yield f"{one.package.partition('#')[0]}: {len(one.findings)} findings: {one.reason}"
