@@ -13,7 +13,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(BIN)/.run  ## build the demo image, inventory it, judge it, decide
+demo: $(BIN)/.run  ## build the demo image and clear it: profile, slim, patch, prove, judge
 	@scripts/debian.sh demo
 	@demo/build.sh $(DEMO)
 	@demo/run.sh $(DEMO) $(BIN)/pratique

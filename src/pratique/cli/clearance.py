@@ -87,6 +87,7 @@ def _rows(told: Clearance) -> Iterator[tuple[str, str, str]]:
     for kind in before.packages:
         yield f"Packages, {kind}", _packages(before, kind), _packages(after, kind)
     yield "Findings with a fix", f"{before.fixable:,}", f"{after.fixable:,}"
+    yield "Packages not judged in full", f"{before.blind:,}", f"{after.blind:,}"
     if after.verdict != "not judged":
         yield "Policy", before.verdict.upper(), after.verdict.upper()
 

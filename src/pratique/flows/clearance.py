@@ -123,6 +123,7 @@ def _tally(report: Report, used: set[tuple[str, str]], compressed: int) -> Tally
         findings={level: levels[0][level] for level in LEVELS},
         idle={level: levels[1][level] for level in LEVELS},
         fixable=sum(bool(f.fixed) for f in report.findings.findings),
+        blind=sum(a.state != "assessed" for a in report.findings.assessments),
         verdict=report.decision.verdict,
     )
 

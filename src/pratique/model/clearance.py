@@ -21,6 +21,7 @@ class Tally(Struct, frozen=True, kw_only=True):
         findings: severity -> how many findings, of packages that a workload used.
         idle: the same, of packages that no workload was seen to use.
         fixable: findings with a known fix.
+        blind: packages that could not be judged in full.
         verdict: of the policy.
     """
 
@@ -30,6 +31,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     findings: dict[Level, int]
     idle: dict[Level, int]
     fixable: int
+    blind: int
     verdict: Judgement
 
 
