@@ -8,7 +8,7 @@ BIN    := .venv/bin
 DEMO   := .demo
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
 
-.PHONY: help demo test check unit pythons lint types imports docs bench lock reference clean
+.PHONY: help demo test check unit pythons lint types imports docs bench lock reference readme clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,8 +44,13 @@ docs: $(BIN)/.dev  ## build the documentation; a warning is an error
 	@$(BIN)/python scripts/reference.py --check
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-reference: $(BIN)/.dev  ## write the generated pages of the documentation and the README's output anew
+reference: $(BIN)/.dev  ## write the generated pages of the documentation anew
 	@$(BIN)/python scripts/reference.py
+
+readme: $(BIN)/.dev  ## write the README's output of the demo anew; takes a minute and needs root
+	@scripts/debian.sh demo
+	@demo/build.sh $(DEMO)
+	@$(BIN)/python scripts/reference.py --demo
 
 bench: $(BIN)/.dev  ## measure start-up, scan and memory against floors of the same run
 	@scripts/debian.sh demo

@@ -1,3 +1,4 @@
+from email import message_from_string
 from itertools import pairwise
 
 import pytest
@@ -112,3 +113,27 @@ def test_damaged_record(text: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         python.record_paths(text)
     assert str(caught.value).startswith(said)
+
+
+LICENCE = f"""Metadata-Version: 2.1
+Name: pandas
+Version: 2.0.1
+License: BSD 3-Clause License
+{' ' * 8}
+        Copyright (c) 2008-2011
+        Name: not a field
+Requires-Dist: tzdata (>=2022.1)
+
+Requires-Dist: not-a-field
+"""
+
+
+def test_a_blank_line_inside_a_licence_ends_no_header() -> None:
+    assert python.name_and_version(LICENCE) == ("pandas", "2.0.1")
+    assert python.requirements(LICENCE) == ("tzdata (>=2022.1)",)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_headers_are_those_of_the_email_parser(end: str) -> None:
+    text = LICENCE.replace("\n", end)
+    assert python.requirements(text) == tuple(message_from_string(text).get_all("Requires-Dist", []))

@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 
 from pratique.model.errors import InputError
 
+_LINES = re.compile(r"\r\n|\r|\n")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -73,12 +74,16 @@ def requirements(metadata: str) -> tuple[str, ...]:
 
 
 def _headers(metadata: str) -> Iterator[tuple[str, str]]:
-    """Yield (lower-case field name, value) up to the blank line before the description."""
-    for line in metadata.splitlines():
-        if not line.strip():
+    """Yield (lower-case field name, value) up to the empty line before the description.
+
+    Lines as ``email.parser`` takes them (RFC 5322, 2.2.3): one that begins with a blank goes on with the field above it, also
+    where there is nothing else on it, as in a licence's text.
+    """
+    for line in _LINES.split(metadata):
+        if not line:
             return
         key, colon, value = line.partition(":")
-        if colon:
+        if colon and line[0] not in " \t":
             yield key.lower(), value.strip()
 
 

@@ -1,0 +1,318 @@
+"""The demo image taken the whole way: killed twice on it, compared with the commands done by hand, and looked into."""
+
+import hashlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scripts.reference import demo_output, loosened, readme_output
+
+from pratique.image import MergedTree, open_image, unpack
+from tests.e2e.conftest import ROOT, pratique
+
+SERVE = "sh -c 'python3 train.py >/dev/null && exec python3 serve.py'"
+DRIVE = f"{sys.executable} {ROOT / 'demo' / 'drive.py'}"
+READY = "http://127.0.0.1:8080/healthz"
+METRICS, HISTORY = "/tmp/out/metrics.json:json:0.01", "/tmp/out/history.csv:sha256"
+POLICY = ROOT / "demo" / "policy.toml"
+NOW = {"SOURCE_DATE_EPOCH": "1795478400"}
+
+
+@pytest.fixture(scope="module")
+def cache(database: Path) -> Path:
+    """Return a cache folder with advisories, where apt knows the release of the demo image."""
+    listed = subprocess.run(["apt-get", "indextargets"], check=False, capture_output=True)
+    if b"bookworm-security" not in listed.stdout:
+        pytest.skip("apt of this machine knows no repository for the image's release")
+    return database
+
+
+def words(image: Path, cache: Path, folder: Path) -> list[str]:
+    return [
+        "clear", f"oci:{image}", "--to", f"oci:{folder}/clear:tag", "--cache-dir", str(cache), "--policy", str(POLICY),
+        "--workload", "training=python3 train.py", "--expect", f"training={METRICS}", "--expect", f"training={HISTORY}",
+        "--workload", f"serving={SERVE}", "--ready", f"serving={READY}", "--drive", f"serving={DRIVE}",
+        "--documents", str(folder / "documents"), "--format", "json",
+    ]  # fmt: skip
+
+
+def killed_after(step: str, command: list[str]) -> list[str]:
+    """Run the program until a step has ended, kill it, and return the steps that it told."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pratique", *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | NOW,
+    )
+    told = []
+    assert process.stderr is not None
+    for line in process.stderr:
+        told.append(line)
+        if line.startswith(step):
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    return told
+
+
+@pytest.fixture(scope="module")
+def way(demo_image: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Return the clearance of the demo image, after a run that was killed while it profiled, and one while it hardened."""
+    folder = tmp_path_factory.mktemp("way")
+    before = content(demo_image)
+    command = words(demo_image, cache, folder)
+    killed_after("base", command)
+    killed_after("plan", command)
+    assert not (folder / "clear" / "index.json").exists()
+    assert mounts() == []
+    done = pratique(*command, **NOW)
+    assert done.returncode == 0, done.stderr.decode()
+    assert content(demo_image) == before
+    told: dict[str, Any] = json.loads(done.stdout)
+    return {**told, "folder": folder}
+
+
+def content(folder: Path) -> dict[str, str]:
+    """Return the digest of every file below a folder."""
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def mounts() -> list[str]:
+    """Return the overlay mounts that this machine has."""
+    return [line for line in Path("/proc/self/mounts").read_text().splitlines() if "pratique" in line]
+
+
+@pytest.fixture(scope="module")
+def unpacked(way: dict[str, Any]) -> Path:
+    """Return the files of the cleared image, as umoci unpacks it."""
+    bundle: Path = way["folder"] / "bundle"
+    subprocess.run(
+        ["umoci", "unpack", "--image", f"{way['folder']}/clear:tag", bundle], check=True, capture_output=True
+    )
+    return bundle / "rootfs"
+
+
+def test_a_killed_run_goes_on_where_it_was(way: dict[str, Any]) -> None:
+    again = {step["name"]: step["again"] for step in way["steps"]}
+    assert [name for name, done in again.items() if done] == [
+        "scan", "base", "profile training", "profile serving", "plan",
+    ]  # fmt: skip
+    assert [name for name, done in again.items() if not done] == [
+        "harden", "prove training", "prove serving", "judge",
+    ]  # fmt: skip
+
+
+def test_it_shrinks_and_nothing_that_can_be_fixed_is_left(way: dict[str, Any]) -> None:
+    assert way["after"]["compressed"] <= 0.6 * way["before"]["compressed"]
+    assert (way["before"]["fixable"] > 2000, way["after"]["fixable"]) == (True, 0)
+    assert (way["before"]["verdict"], way["after"]["verdict"]) == ("fail", "pass")
+    assert (way["work"], way["published"], way["unfixed"]) == ("proven", True, [])
+
+
+def test_layers_of_which_nothing_goes_keep_their_digests(way: dict[str, Any], demo_image: Path) -> None:
+    old, new = layers(demo_image, "latest"), layers(way["folder"] / "clear", "tag")
+    states = [layer["state"] for layer in document(way, "hardening.json")["layers"]]
+    assert len(new) == len(old) + 1 == len(states)
+    kept = [i for i, state in enumerate(states) if state == "kept"]
+    assert len(kept) >= 3
+    assert [new[i] for i in kept] == [old[i] for i in kept]
+    assert states[0] == "rewritten"  # a patch replaces files of the base
+
+
+def layers(layout: Path, tag: str) -> list[dict[str, Any]]:
+    raw = subprocess.run(
+        ["skopeo", "inspect", "--raw", f"oci:{layout}:{tag}"], check=True, capture_output=True
+    )
+    found: list[dict[str, Any]] = json.loads(raw.stdout)["layers"]
+    return found
+
+
+def document(way: dict[str, Any], name: str) -> Any:
+    return json.loads((way["folder"] / "documents" / name).read_bytes())
+
+
+def test_other_tools_accept_it(way: dict[str, Any], tmp_path: Path) -> None:
+    source = f"oci:{way['folder']}/clear:tag"
+    subprocess.run(["skopeo", "copy", "--quiet", source, f"oci:{tmp_path}/copy:tag"], check=True)
+    assert layers(tmp_path / "copy", "tag") == layers(way["folder"] / "clear", "tag")
+
+
+def test_dpkg_and_pip_find_nothing_wrong_inside(unpacked: Path, tmp_path: Path) -> None:
+    def inside(*command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        path = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+        bound = (
+            "bwrap",
+            "--bind",
+            unpacked,
+            "/",
+            "--proc",
+            "/proc",
+            "--dev",
+            "/dev",
+            "--ro-bind",
+            tmp_path,
+            "/mnt",
+        )
+        return subprocess.run([*bound, *command], env=path | environment, check=False, capture_output=True)
+
+    audit = inside("dpkg", "--audit")
+    assert (audit.returncode, audit.stdout, audit.stderr) == (0, b"", b"")
+    pip = next(Path(sys.prefix).glob("lib/python3*/site-packages/pip"))
+    (tmp_path / "pip").symlink_to("pip-of-this-machine")
+    subprocess.run(["cp", "-r", pip, tmp_path / "pip-of-this-machine"], check=True)
+    checked = inside("python3", "-B", "-m", "pip", "check", PYTHONPATH="/mnt")
+    assert (checked.returncode, checked.stdout) == (0, b"No broken requirements found.\n"), checked.stderr
+
+
+def test_the_unpacked_tree_is_the_one_that_was_proved(
+    way: dict[str, Any], unpacked: Path, tmp_path: Path
+) -> None:
+    image = open_image(f"oci:{way['folder']}/clear:tag")
+    facts = image.read([], progress=lambda _done, _total: None)
+    unpack(image, facts, MergedTree(facts), tmp_path / "root")
+    ours, theirs = dict(listed(tmp_path / "root")), dict(listed(unpacked))
+    devices = {path for path, found in theirs.items() if found[0] in {0o020000, 0o060000}}
+    assert len(ours) > 10_000
+    assert {path: theirs[path] for path in theirs.keys() - devices} == ours
+
+
+def listed(root: Path) -> Iterator[tuple[str, tuple[object, ...]]]:
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            found = path.lstat()
+            link = os.readlink(path) if path.is_symlink() else ""  # noqa: PTH115 - as written
+            size = 0 if path.is_dir() else found.st_size
+            mode = found.st_mode & 0o7777
+            yield str(path.relative_to(root)), (
+                found.st_mode & 0o170000, mode, found.st_uid, found.st_gid, size, int(found.st_mtime), link,
+            )  # fmt: skip
+
+
+def test_an_unchanged_run_does_nothing_again(way: dict[str, Any], demo_image: Path, cache: Path) -> None:
+    done = pratique(*words(demo_image, cache, way["folder"]), **NOW)
+    told = json.loads(done.stdout)
+    assert all(step["again"] for step in told["steps"])
+    assert told["manifest"] == way["manifest"]
+    assert told["documents"] == way["documents"]
+
+
+def test_the_commands_by_hand_give_the_same_documents(
+    way: dict[str, Any], demo_image: Path, cache: Path, tmp_path: Path
+) -> None:
+    folder, source = way["folder"], f"oci:{demo_image}"
+    usages = [folder / "documents" / f"usage-{phase}.json" for phase in ("training", "serving")]
+    given = [word for path in usages for word in ("--usage", str(path))]
+    result = f"oci:{folder}/clear:tag"  # under the same name, so that documents name the same place
+
+    def by_hand(*command: str | Path) -> None:
+        done = pratique(command[0], "--cache-dir", cache, "--quiet", *command[1:], **NOW)
+        assert done.returncode in {0, 2}, done.stderr.decode()
+
+    def judged(reference: str, name: str, *more: str | Path) -> None:
+        kinds = ("inventory", "findings", "decision")
+        outputs = [word for kind in kinds for word in ("-o", f"{kind}={tmp_path}/{name}/{kind}.json")]
+        by_hand("scan", reference, "--policy", POLICY, *outputs, *more)
+
+    judged(source, "before")
+    by_hand("plan", source, *given, "-o", f"plan={tmp_path}/plan.json")
+    (folder / "clear").rename(folder / "cleared")
+    by_hand(
+        "harden",
+        source,
+        "--plan",
+        tmp_path / "plan.json",
+        "--to",
+        result,
+        "-o",
+        f"hardening={tmp_path}/hardening.json",
+    )
+    by_hand(
+        "prove", source, result, "--phase", "training", "--expect", METRICS, "--expect", HISTORY,
+        "-o", f"proof={tmp_path}/proof-training.json", "--", "python3", "train.py",
+    )  # fmt: skip
+    by_hand(
+        "prove", source, result, "--phase", "serving", "--ready", READY, "--drive", DRIVE,
+        "-o", f"proof={tmp_path}/proof-serving.json", "--", *shlex.split(SERVE),
+    )  # fmt: skip
+    proofs = [
+        word for phase in ("training", "serving") for word in ("--proof", tmp_path / f"proof-{phase}.json")
+    ]
+    judged(result, "after", *proofs)
+    made = {str(path.relative_to(tmp_path)): digest(path) for path in tmp_path.rglob("*.json")}
+    assert len(made) == 10
+    assert made == {name: way["documents"][name] for name in made}
+
+
+def digest(path: Path) -> str:
+    return "sha256:" + hashlib.sha256(path.read_bytes().removesuffix(b"\n")).hexdigest()
+
+
+def test_a_package_that_no_profile_saw_is_named_kept_and_proven(
+    way: dict[str, Any], demo_image: Path, cache: Path, tmp_path: Path
+) -> None:
+    command = "import tornado.escape, json; json.dump({'seen': tornado.escape.xhtml_escape('<')}, open('/tmp/out.json', 'w'))"
+    done = pratique(
+        "clear", f"oci:{demo_image}", "--to", f"oci:{tmp_path}/clear", "--cache-dir", cache,
+        "--usage", way["folder"] / "documents" / "usage-training.json", "--expect", "/tmp/out.json:json",
+        "--documents", tmp_path / "documents", "--format", "json", "--", "python3", "-c", command, **NOW,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode()
+    told = json.loads(done.stdout)
+    first, second = told["attempts"]
+    assert [p["verdict"] for a in (first, second) for p in a["proofs"]] == ["different", "same"]
+    assert [lost["name"] for lost in first["proofs"][0]["lost"]] == ["tornado"]
+    assert "No module named 'tornado'" in first["proofs"][0]["said"]
+    assert (second["keep"], told["work"], told["published"]) == (["tornado"], "proven", True)
+    page = (tmp_path / "documents" / "report.html").read_text()
+    assert "Attempt 2, keeping tornado" in page
+    assert "was used in the original and is gone" in page
+
+
+def test_a_patch_that_breaks_an_import_is_caught(
+    way: dict[str, Any], demo_image: Path, cache: Path, tmp_path: Path
+) -> None:
+    plan = document(way, "plan.json")
+    flask = [
+        s for s in plan["steps"] if s["name"].lower() in {"flask", "werkzeug"} and s["action"] == "upgrade"
+    ]
+    werkzeug = next(s for s in flask if s["name"].lower() == "werkzeug")
+    assert werkzeug["to_version"].startswith("3.")
+    plan["steps"] = [werkzeug]
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    common = ("--cache-dir", cache, "--quiet")
+    to = f"oci:{tmp_path}/broken:tag"
+    done = pratique("harden", f"oci:{demo_image}", "--plan", tmp_path / "plan.json", "--to", to, *common)
+    assert done.returncode == 0, done.stderr.decode()
+    proved = pratique(
+        "prove", f"oci:{demo_image}", to, "--format", "json", *common, "--", "python3", "-c", "import flask"
+    )
+    assert proved.returncode == 2, proved.stderr.decode()
+    proof = json.loads(proved.stdout)
+    assert (proof["verdict"], proof["lost"]) == ("different", [])
+    assert any(line.startswith("Werkzeug 2.2.3 -> 3.") for line in proof["replaced"])
+    assert "ImportError" in proof["said"]
+    judged = pratique("scan", to, "--proof", tmp_path / "proof.json", *common)
+    assert judged.returncode == 1  # there is no such document
+    (tmp_path / "proof.json").write_bytes(proved.stdout)
+    judged = pratique("scan", to, "--proof", tmp_path / "proof.json", "--fail-on", "kev", *common)
+    assert judged.returncode == 2
+    assert b"proof: the workload workload does not do the same in this image" in judged.stdout
+
+
+def test_the_readme_shows_what_the_demo_prints(demo_image: Path, cache: Path) -> None:
+    assert demo_image.exists()
+    assert cache.exists()
+    shown = readme_output((ROOT / "README.md").read_text())
+    assert len(shown) > 1000
+    assert loosened(shown) == loosened(demo_output(fresh=False))
