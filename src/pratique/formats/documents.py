@@ -1,4 +1,4 @@
-"""Pratique's own documents: inventory, findings and decision, each versioned and named by the digest of its bytes.
+"""Pratique's own documents: inventory, findings, usage, plan, proof, decision and the others, each versioned and named by the digest of its bytes.
 
 The bytes are a function of the value alone. A document never holds its own digest; the envelope around it does.
 """
@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from pratique.formats import strict_json
 from pratique.model.base import Base
+from pratique.model.clearance import Clearance
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
@@ -98,6 +99,7 @@ def schemas() -> dict[str, bytes]:
         "plan": Plan,
         "hardening": Hardening,
         "proof": Proof,
+        "clearance": Clearance,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 
