@@ -1,3 +1,4 @@
+import fcntl
 import os
 import stat
 import threading
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pratique.model.errors import InputError, UnavailableError
-from pratique.storage import cache_folder, create_atomic, locked, read_whole, write_atomic
+from pratique.storage import cache_folder, create_atomic, forget, locked, read_whole, workspace, write_atomic
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -123,3 +124,136 @@ def test_read_whole(tmp_path: Path) -> None:
     for odd in (tmp_path, tmp_path / "gone"):
         with pytest.raises(UnavailableError):
             read_whole(odd, 5)
+
+
+def nested(folder: Path, depth: int) -> None:
+    """Make folders in folders, deeper than a path or a call stack may be."""
+    folder.mkdir()
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("leaf", os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=here))
+    os.close(here)
+
+
+def test_the_lock_is_the_folder_itself(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    with locked(folder):
+        assert list(folder.iterdir()) == []
+        other = os.open(folder, os.O_RDONLY)
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(other)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_lock_goes_with_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), locked(tmp_path):
+        raise KeyError
+    with locked(tmp_path):
+        assert tmp_path.exists()
+
+
+def test_locks_of_a_folder_and_of_one_inside_do_not_meet(tmp_path: Path) -> None:
+    with locked(tmp_path), locked(tmp_path / "inner"):
+        assert (tmp_path / "inner").is_dir()
+
+
+def test_a_workspace_is_empty_and_goes(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "work"
+    with workspace(place) as folder:
+        assert folder == place
+        assert list(folder.iterdir()) == []
+        (folder / "deep").mkdir()
+        (folder / "deep" / "file").touch()
+        (folder / "link").symlink_to(tmp_path)
+    assert list(place.parent.iterdir()) == []
+    assert tmp_path.exists()
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link", "dangling"])
+def test_what_lies_in_a_workspace_s_place_goes_first(tmp_path: Path, kind: str) -> None:
+    place, other = tmp_path / "work", tmp_path / "other"
+    other.mkdir()
+    (other / "mine").touch()
+    if kind == "folder":
+        (place / "old").mkdir(parents=True)
+        (place / "old").chmod(0)
+    elif kind == "file":
+        place.touch()
+    else:
+        place.symlink_to(other if kind == "link" else "nowhere")
+    with workspace(place) as folder:
+        assert not folder.is_symlink()
+        assert list(folder.iterdir()) == []
+    assert [p.name for p in tmp_path.iterdir()] == ["other"]
+    assert (other / "mine").exists()
+
+
+def test_folders_in_folders_without_end_go(tmp_path: Path) -> None:
+    """A program that runs in a workspace may nest folders beyond what a recursive removal stands."""
+    place = tmp_path / "work"
+    nested(place, 3000)
+    with workspace(place) as folder:
+        assert list(folder.iterdir()) == []
+        nested(folder / "again", 3000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_goes_with_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), workspace(tmp_path / "work"):
+        raise KeyError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_in_a_workspace_is_unavailable(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UnavailableError, match="no space left on device") as caught,
+        workspace(tmp_path / "w"),
+    ):
+        raise OSError(28, "No space left on device", "/somewhere/else")
+    assert caught.value.place == "/somewhere/else"
+    with pytest.raises(UnavailableError) as caught, workspace(tmp_path / "w"):
+        raise OSError(28, "No space left on device")
+    assert caught.value.place == str(tmp_path / "w")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workspace_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UnavailableError), workspace(tmp_path / "file" / "work"):
+        pytest.fail("handed out")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_two_workspaces_in_one_place_one_waits(tmp_path: Path) -> None:
+    order: list[str] = []
+    inside = threading.Event()
+
+    def second() -> None:
+        inside.wait()
+        with workspace(tmp_path / "work") as folder:
+            order.extend(["second", *(p.name for p in folder.iterdir())])
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with workspace(tmp_path / "work") as folder:
+        (folder / "mine").touch()
+        inside.set()
+        time.sleep(0.05)
+        order.append("first")
+        assert (folder / "mine").exists()
+    thread.join()
+    assert order == ["first", "second"]
+
+
+def test_forget(tmp_path: Path) -> None:
+    forget(tmp_path / "none")
+    nested(tmp_path / "deep", 3000)
+    (tmp_path / "other").mkdir()
+    forget(tmp_path / "deep")
+    assert [p.name for p in tmp_path.iterdir()] == ["other"]

@@ -6,7 +6,6 @@ A reader sees the old file or the new one. Bounded caches are not here yet.
 import fcntl
 import os
 import secrets
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -85,10 +84,17 @@ def locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise _refused(error, folder) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _wait(descriptor, folder)
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as error:  # a file system without locks
+        raise _refused(error, folder) from error
 
 
 @contextmanager
@@ -100,20 +106,47 @@ def workspace(folder: Path) -> Iterator[Path]:
     """
     with locked(folder.parent):
         try:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             folder.mkdir(parents=True)
             yield folder
         except OSError as error:
-            raise _refused(error, folder) from error
+            raise _refused(error, Path(str(error.filename or folder))) from error
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # it goes first next time
+                _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Take away whatever lies at a place, however deep: a program may nest folders beyond any call stack and path length.
+
+    Each inner folder is moved up before it is emptied.
+    """
+    if not folder.is_dir() or folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return
+    waiting, token, moved = [folder], secrets.token_hex(8), 0
+    while waiting:
+        here = waiting.pop()
+        with os.scandir(here) as items:
+            found = list(items)
+        for item in found:
+            place = folder / f"{token}.{moved}"
+            if item.is_dir(follow_symlinks=False):
+                waiting.append(Path(item.path).rename(place))
+                moved += 1
+            else:
+                Path(item.path).unlink()
+        if here != folder:
+            here.rmdir()
+    folder.rmdir()
 
 
 def forget(folder: Path) -> None:
     """Take a folder of our own away; nobody sees half of it."""
     with suppress(FileNotFoundError):
         gone = folder.rename(folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.gone"))
-        shutil.rmtree(gone, ignore_errors=True)
+        with suppress(OSError):  # it is out of sight
+            _remove(gone)
 
 
 def _refused(error: OSError, place: Path) -> UnavailableError:

@@ -4,10 +4,12 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
+from pratique.model.errors import UnsupportedError
 from pratique.profile import Drive, Recording, record
 from pratique.sandbox import Root
 from tests.making import roots
@@ -164,3 +166,12 @@ def test_nothing_that_strace_sees_is_missed(root: Root, python: str, tmp_path: P
     assert {os.path.realpath(p) for p in wanted if "__pycache__" not in p} <= {
         os.path.realpath(p) for p in seen
     }
+
+
+def test_an_error_beside_a_service_leaves_no_recorder(root: Root, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that serves the filter has ended, and its channel was not closed under it."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    job = roots.job(root, "sleep", "600")
+    with pytest.raises(UnsupportedError, match="nsenter is missing"):
+        record(job, drive=Drive("http://127.0.0.1:8099/", ("true",)))
+    assert [t.name for t in threading.enumerate() if t.name == "recorder"] == []

@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from pratique.model.errors import UnsupportedError
-from pratique.model.files import Tree
+from pratique.model.files import Kind, Tree
 from pratique.model.inventory import Package
 
-_SITE = re.compile(r"(?:(?P<prefix>.*)/)?lib/python3\.\d+/(?:site|dist)-packages")
-_INFO = re.compile(r"(?P<folder>.*?\.(?:dist|egg)-info)/", re.ASCII)
-_CODE = re.compile(r"(?P<folder>.*?)/?__pycache__/(?P<stem>[^/]+)\.[a-z]+-\d+(?:\.opt-\d)?\.pyc")
+_SITE = re.compile(r"(?:(?P<prefix>.*)/)?lib/(?P<version>python3\.\d+)/(?:site|dist)-packages")
+_VERSIONED = re.compile(r"python3\.\d+")
+_INFO = re.compile(r"\.(?:dist|egg)-info(?=/)", re.ASCII | re.IGNORECASE)
 
 
 class PythonHome(NamedTuple):
@@ -44,9 +44,19 @@ def python_home(site: str, tree: Tree) -> PythonHome:
         raise UnsupportedError("not a folder that a Python looks into by itself", place=site)
     prefix = found["prefix"] or ""
     for folder in dict.fromkeys((f"{prefix}/bin", "usr/local/bin", "usr/bin")):
-        if tree.lookup(f"{folder.strip('/')}/python3"):
-            return PythonHome(site, prefix, f"/{folder.strip('/')}/python3")
-    raise UnsupportedError("the image has distributions but no python3", place=site)
+        for name in ("python3", found["version"]):
+            program = f"{folder.strip('/')}/{name}"
+            if _runs(program, found["version"], tree):
+                return PythonHome(site, prefix, f"/{program}")
+    raise UnsupportedError(f"the image has distributions but no {found['version']}", place=site)
+
+
+def _runs(program: str, version: str, tree: Tree) -> bool:
+    """Say whether a program is there, and by the name of the file that it leads to no Python of another version."""
+    file = tree.lookup(program)
+    name = posixpath.basename(tree.way(program)[0])
+    other = bool(_VERSIONED.fullmatch(name)) and name != version
+    return file is not None and file.entry.kind in {Kind.FILE, Kind.HARDLINK} and not other
 
 
 def doomed(going: Iterable[Package], staying: Iterable[Package], tree: Tree) -> set[str]:
@@ -57,53 +67,66 @@ def doomed(going: Iterable[Package], staying: Iterable[Package], tree: Tree) -> 
         staying: every other package of the image.
         tree: of the image as it is.
     """
-    shared = {path for package in staying for path in package.files}
+    going = tuple(going)
+    gone = {package.id for package in going}
+    shared = {path for package in staying if package.vendored_in not in gone for path in package.files}
     code, metadata = _byte_code(tree), _metadata(tree)
-    found: set[str] = set()
-    for package in going:
-        owned = [*package.files, *metadata.get(package.path, ())]
-        sources = (path for path in owned if path.endswith(".py"))
-        found.update(owned, *(code.get(source, ()) for source in sources if source not in shared))
-    return {path for path in found - shared if tree.at(path)}
+    found = {path for package in going for path in (*package.files, *metadata.get(package.path, ()))}
+    found |= {compiled for path in found for compiled in code.get(path, ())}
+    kept = shared | {compiled for path in shared for compiled in code.get(path, ())}
+    return {path for path in found - kept if tree.at(path)}
 
 
 def _byte_code(tree: Tree) -> dict[str, list[str]]:
-    """Return source file -> byte code files made of it, whichever Python made them."""
+    """Return source file -> byte code files made of it, whichever Python or tool made them (PEP 3147)."""
     found: dict[str, list[str]] = defaultdict(list)
     for path, _ in tree.files():
-        if path.endswith(".pyc") and (match := _CODE.fullmatch(path)):
-            found[f"{match['folder']}/{match['stem']}.py".lstrip("/")].append(path)
+        if path.endswith(".pyc") and (source := _source(path, tree)):
+            found[source].append(path)
     return found
+
+
+def _source(path: str, tree: Tree) -> str:
+    """Return the source of a byte code file; empty where it has none.
+
+    Of ``__pycache__/a.b.TAG.pyc`` that is ``a.b.py`` before ``a.py``; a tag may hold dots. Of ``a.pyc`` it is ``a.py``.
+    """
+    folder, name = posixpath.split(path.removesuffix(".pyc"))
+    parent, last = posixpath.split(folder)
+    stems = [name]
+    if last == "__pycache__":
+        parts = name.split(".")
+        folder, stems = parent, [".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1)]
+    sources = (posixpath.join(folder, f"{stem}.py") for stem in stems)
+    return next((source for source in sources if tree.at(source)), "")
 
 
 def _metadata(tree: Tree) -> dict[str, list[str]]:
     """Return metadata folder -> the files in it, listed anywhere or not."""
     found: dict[str, list[str]] = defaultdict(list)
     for path, _ in tree.files():
-        if match := _INFO.match(path):
-            found[match["folder"]].append(path)
+        for match in _INFO.finditer(path):
+            found[path[: match.end()]].append(path)
     return found
 
 
 def emptied(gone: Collection[str], laid: Collection[str], tree: Tree, fixed: Sequence[str]) -> set[str]:
-    """Return the folders that lose their last file, without those that are kept empty or not.
+    """Return the folders that lose their last file, but for ``bin`` and the like beside a site folder's ``lib``.
 
     Args:
         gone: files that go.
         laid: files that are put in place.
         tree: of the image as it is.
-        fixed: folders that stay, with everything above them.
+        fixed: site folders, which stay with everything above them.
     """
-    left: dict[str, int] = defaultdict(int)
-    for path, _ in tree.files():
-        left[posixpath.dirname(path)] += 1
-    for path in gone:
-        left[posixpath.dirname(path)] -= 1
-    for path in laid:
-        left[posixpath.dirname(path)] += 1
-    full = {folder for path, count in left.items() if count > 0 for folder in _up(path)}
-    kept = {folder for path in fixed for folder in _up(path)}
-    return {f for path in gone for f in _up(posixpath.dirname(path)) if f and f not in full and f not in kept}
+    going = set(gone)
+    prefixes = {match["prefix"] or "" for site in fixed if (match := _SITE.fullmatch(site))}
+    left = {posixpath.dirname(path) for path in laid}
+    left.update(posixpath.dirname(path) for path, _ in tree.files() if path not in going)
+    kept = {folder for path in (*left, *fixed) for folder in _up(path)}
+    lost = {posixpath.dirname(path) for path in going}
+    found = {folder for path in lost for folder in _up(path)} - kept
+    return {folder for folder in found if posixpath.dirname(folder) not in prefixes}
 
 
 def _up(folder: str) -> Iterator[str]:

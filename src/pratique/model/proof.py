@@ -20,7 +20,7 @@ class Compared(Struct, frozen=True, kw_only=True, omit_defaults=True):
         subject: the path or command.
         before: in the original, for people.
         after: in the new image, for people.
-        masked: members of a JSON document that tell times, of which only the kind was compared.
+        masked: members of a JSON document that tell times, of which only the kind was compared; ``[]`` for any index.
         tolerance: relative difference that numbers may have.
     """
 

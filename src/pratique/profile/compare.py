@@ -6,7 +6,6 @@ says that it tells a time are masked: only their kind is compared, and the resul
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -115,7 +114,8 @@ def _equal(old: Any, new: Any, tolerance: float) -> bool:
 def _shown(old: Any, new: Any) -> tuple[str, str]:
     """Return two values for people, long ones from shortly before the first character that differs."""
     texts = [_text(value) for value in (old, new)]
-    start = len(os.path.commonprefix(texts)) - _BEFORE if max(map(len, texts)) > _SHORT else 0
+    common = next((at for at, pair in enumerate(zip(*texts, strict=False)) if len({*pair}) > 1), 0)
+    start = common - _BEFORE if max(map(len, texts)) > _SHORT else 0
     before, after = (_cut(f"…{text[start:]}" if start > 0 else text) for text in texts)
     return before, after
 

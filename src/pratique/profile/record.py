@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -66,14 +67,19 @@ def record(job: Job, *, timeout: float | None = None, drive: Drive | None = None
     """
     machine = os.uname().machine
     ours, theirs = socket.socketpair()
-    with TemporaryDirectory(prefix="pratique-") as folder, ours, theirs:
-        with Service(job, Path(folder), program(machine), theirs) as service:  # 1
-            theirs.close()
-            thread, found = _serving(ours, machine)  # 2
-            unready = _unready(service, drive.ready) if drive else ""  # 3
-            driven = service.run_beside(drive.command, _PATIENCE * 5) if drive and not unready else None
-            finished = service.stop(_GRACE) if drive else service.wait(timeout)
-        thread.join()
+    with (
+        TemporaryDirectory(prefix="pratique-") as folder,
+        ours,
+        theirs,
+        ExitStack() as last,
+        Service(job, Path(folder), program(machine), theirs) as service,  # 1
+    ):
+        theirs.close()
+        thread, found = _serving(ours, machine)  # 2
+        last.callback(thread.join)  # it ends with the job, and its channel is closed after it
+        unready = _unready(service, drive.ready) if drive else ""  # 3
+        driven = service.run_beside(drive.command, _PATIENCE * 5) if drive and not unready else None
+        finished = service.stop(_GRACE) if drive else service.wait(timeout)
     if not found:
         raise UnavailableError(
             "the recorder saw nothing", remedy="Run the command by itself to see why it does not start"
@@ -87,7 +93,8 @@ def _serving(channel: socket.socket, machine: str) -> tuple[threading.Thread, li
     def serve() -> None:
         _, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
         if descriptors:
-            channel.sendall(b"g")
+            with suppress(OSError):  # the job was ended before it was heard
+                channel.sendall(b"g")
             found.append(Supervisor(descriptors[0], machine).serve())
 
     thread = threading.Thread(target=serve, name="recorder")
