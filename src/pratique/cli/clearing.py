@@ -74,7 +74,8 @@ def clear(
 
     Needs root. Each step is a command of its own; killed at any moment, the next run goes on where this one was. Packages
     that a failed proof names are kept and the rest tried again, three times at most. What is not proven to do the same work
-    is not published. Ends with the verdict on the result, and with 2 where nothing was published.
+    is not published. Ends with the verdict on the result, and with 2 where nothing was published. With several workloads,
+    --ready, --drive, --expect and --check say whose they are: --expect NAME=PATH.
     """
     from pratique.cli.clearance import LiveView, show_clearance
     from pratique.cli.exits import VERDICTS

@@ -1,4 +1,4 @@
-"""Pratique's own documents: inventory, findings, usage, plan, proof, decision and the others, each versioned and named by the digest of its bytes.
+"""Pratique's own documents, from inventory to decision: each versioned, and named by the digest of its bytes.
 
 The bytes are a function of the value alone. A document never holds its own digest; the envelope around it does.
 """
