@@ -119,7 +119,7 @@ LICENCE = f"""Metadata-Version: 2.1
 Name: pandas
 Version: 2.0.1
 License: BSD 3-Clause License
-{' ' * 8}
+{" " * 8}
         Copyright (c) 2008-2011
         Name: not a field
 Requires-Dist: tzdata (>=2022.1)

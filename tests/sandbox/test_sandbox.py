@@ -259,3 +259,17 @@ def test_an_ordinary_user_is_told() -> None:
             os._exit(0 if "needs root" in error.what and "sudo" in error.remedy else 2)
         os._exit(3)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_folders_with_the_separators_of_overlayfs_in_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / "a,b:c\\d"
+    made = roots.root(folder / "low,er:x")
+    upper = folder / "upper,dir=/x"
+    upper.mkdir(parents=True)
+    done = run(
+        roots.job(Root(made.lower, upper), "sh", "-c", "echo yes > /srv/file"),
+        work=tmp_path / "work",
+        timeout=30,
+    )
+    assert (done.exit_code, done.stderr) == (0, b"")
+    assert (upper / "srv" / "file").read_text() == "yes\n"

@@ -1,13 +1,10 @@
 """The clear command: the whole way, one line a step, and the table of before and after."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from pratique.cli.options import (
     Cache,
     Checks,
+    Command,
+    Documents,
     Drives,
     Environment,
     Expects,
@@ -23,6 +20,9 @@ from pratique.cli.options import (
     Source,
     Timeout,
     To,
+    Unproven,
+    Usages,
+    Workloads,
     render,
 )
 from pratique.cli.screen import Screen
@@ -30,40 +30,22 @@ from pratique.cli.screen import Screen
 
 def clear(
     source: Source,
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="-- COMMAND...", help="In place of the image's own.", show_default=False),
-    ] = None,
+    command: Command = None,
     *,
     to: To,
-    workload: Annotated[
-        list[str] | None,
-        typer.Option("--workload", metavar="NAME=COMMAND", help="A named workload; repeatable."),
-    ] = None,
+    workload: Workloads = None,
     ready: Readies = None,
     drive: Drives = None,
     expect: Expects = None,
     check: Checks = None,
     environment: Environment = None,
     timeout: Timeout = None,
-    usage: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--usage", metavar="FILE", help="What workloads used, in place of profiling; repeatable."
-        ),
-    ] = None,
+    usage: Usages = None,
     keep: Keep = None,
     policy: PolicyFile = "",
     fail_on: FailOn = None,
-    unproven: Annotated[
-        bool, typer.Option("--unproven", help="Publish even if the work differs; the decision shows it.")
-    ] = False,
-    documents: Annotated[
-        Path | None,
-        typer.Option(
-            "--documents", metavar="DIR", help="Folder for every document.", show_default="FOLDER.documents"
-        ),
-    ] = None,
+    unproven: Unproven = False,
+    documents: Documents = None,
     mirror: Mirror = "",
     platform: Platform = "",
     form: Form = PlainFormat.TABLE,

@@ -8,11 +8,13 @@ import typer
 from pratique.cli.options import (
     Cache,
     Checks,
+    Command,
     Drives,
     Environment,
     Expects,
     Form,
     Mirror,
+    Phase,
     PlainFormat,
     Platform,
     Quiet,
@@ -107,16 +109,11 @@ def prove(
     new: Annotated[
         str, typer.Argument(metavar="NEW", help="The image that is to do the same work.", show_default=False)
     ],
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="-- COMMAND...", help="In place of the image's own.", show_default=False),
-    ] = None,
+    command: Command = None,
     *,
     expect: Expects = None,
     check: Checks = None,
-    phase: Annotated[
-        str, typer.Option("--phase", metavar="NAME", help="What to call this workload.")
-    ] = "workload",
+    phase: Phase = "workload",
     environment: Environment = None,
     ready: Readies = None,
     drive: Drives = None,

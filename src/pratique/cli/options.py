@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
@@ -130,6 +131,28 @@ Checks = Annotated[
         help="Judges a run on this machine, in a folder with the expected files; 0 is good.",
     ),
 ]
+Workloads = Annotated[
+    list[str] | None,
+    typer.Option("--workload", metavar="NAME=COMMAND", help="A named workload; repeatable."),
+]
+Usages = Annotated[
+    list[Path] | None,
+    typer.Option("--usage", metavar="FILE", help="What workloads used, in place of profiling; repeatable."),
+]
+Unproven = Annotated[
+    bool, typer.Option("--unproven", help="Publish even if the work differs; the decision shows it.")
+]
+Documents = Annotated[
+    Path | None,
+    typer.Option(
+        "--documents", metavar="DIR", help="Folder for every document.", show_default="FOLDER.documents"
+    ),
+]
+Command = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="-- COMMAND...", help="In place of the image's own.", show_default=False),
+]
+Phase = Annotated[str, typer.Option("--phase", metavar="NAME", help="What to call this workload.")]
 Form = Annotated[PlainFormat, typer.Option("--format", "-f", help="Format on stdout.")]
 
 

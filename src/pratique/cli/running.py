@@ -7,8 +7,10 @@ import typer
 
 from pratique.cli.options import (
     Cache,
+    Command,
     Environment,
     Form,
+    Phase,
     PlainFormat,
     Platform,
     Quiet,
@@ -21,15 +23,10 @@ from pratique.cli.screen import Screen
 
 def profile(
     source: Source,
-    command: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="-- COMMAND...", help="In place of the image's own.", show_default=False),
-    ] = None,
+    command: Command = None,
     *,
     platform: Platform = "",
-    phase: Annotated[
-        str, typer.Option("--phase", metavar="NAME", help="What to call this workload.")
-    ] = "workload",
+    phase: Phase = "workload",
     environment: Environment = None,
     ready: Annotated[
         str, typer.Option("--ready", metavar="URL", help="Answers when a service can be used.")

@@ -31,6 +31,8 @@ KEPT = {0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31}
 NET_BIND_SERVICE, SYS_CHROOT, SETFCAP; not MKNOD and not NET_RAW."""
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 HOPS = 40
+PLAIN = "redirect_dir=off,metacopy=off,index=off"
+"""Overlays whose upper folder says everything by whiteouts and whole files (overlayfs.rst), whatever the kernel's default."""
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 SECCOMP = {"x86_64": 317, "aarch64": 277}
 
@@ -81,10 +83,18 @@ def lay(job: dict[str, Any]) -> None:
     else:
         scratch = job["overlay"]
     os.makedirs(f"{scratch}/work", exist_ok=True)
-    lower = ":".join(job["lower"])
-    mount(
-        "overlay", f"{work}/root", "overlay", 0, f"lowerdir={lower},upperdir={upper},workdir={scratch}/work"
-    )
+    folders = {
+        "lowerdir": ":".join(escaped(path, ":") for path in job["lower"]),
+        "upperdir": escaped(upper),
+        "workdir": escaped(f"{scratch}/work"),
+    }
+    options = ",".join(f"{name}={value}" for name, value in folders.items())
+    mount("overlay", f"{work}/root", "overlay", 0, f"{options},{PLAIN}")
+
+
+def escaped(path: str, also: str = "") -> str:
+    """Return a path as an option of overlayfs, which separates options by commas and lower folders by colons."""
+    return "".join(f"\\{c}" if c in f"\\,{also}" else c for c in path)
 
 
 def first(job: dict[str, Any]) -> None:
