@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from pratique.cli.usage import parse_drive, parse_environment
 from pratique.flows.profile import Workload
-from pratique.flows.prove import Expected, Scenario
+from pratique.flows.runs import Expected, Scenario
 from pratique.model.errors import UsageError
 
 _EXPECT = re.compile(r"(?P<path>/.*?[^/])(?::(?P<kind>sha256|json)(?::(?P<tolerance>[^:]*))?)?", re.DOTALL)

@@ -1,65 +1,22 @@
 """Run one workload in two images and compare: does the new one still do the work?"""
 
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Literal, NamedTuple
-
-from msgspec import Struct
 
 from pratique.flows.inventory import Progress, Taken, take_inventory
-from pratique.flows.profile import Workload, failure, image_digest, job_of, tail, unpacked
+from pratique.flows.profile import image_digest, unpacked
+from pratique.flows.runs import Run, Scenario, check_original, run_scenario, said
 from pratique.flows.scan import Request
 from pratique.flows.setting import Setting, setting
-from pratique.model.errors import InputError, UnavailableError
 from pratique.model.inventory import Package
 from pratique.model.proof import Compared, Lost, Proof, Verdict
 from pratique.model.usage import RecordedRun, UsedPath
 from pratique.profile import (
-    Outputs,
-    Recorded,
     compare_digests,
     compare_json,
-    record,
     usage,
     with_interpreters,
 )
-from pratique.sandbox import Bind, Root, available
-from pratique.storage import workspace
-
-_JSON = 64 << 20
-_CHECK_TIMEOUT = 600.0
-_SAID = 1500
-
-
-class Expected(Struct, frozen=True):
-    """A file that a workload writes, and how two of them are compared."""
-
-    path: str
-    kind: Literal["sha256", "json"] = "sha256"
-    tolerance: float = 0.0
-
-
-class Scenario(Struct, frozen=True, kw_only=True):
-    """A workload with what tells that it did its work.
-
-    Attributes:
-        expect: files that it writes.
-        check: program of this machine that judges a run by these files, in a folder that holds them.
-    """
-
-    workload: Workload
-    expect: tuple[Expected, ...] = ()
-    check: tuple[str, ...] = ()
-
-
-class _Run(NamedTuple):
-    recorded: Recorded
-    fault: str
-    command: tuple[str, ...]
-    digests: dict[str, str]
-    documents: dict[str, bytes | None]
-    checked: tuple[int, str] | None
+from pratique.sandbox import available
 
 
 def prove(
@@ -85,9 +42,9 @@ def proved(before: Taken, after: Taken, scenario: Scenario, here: Setting) -> Pr
     2. Run it in the new image.
     3. Compare what was declared. Where something differs, name the packages that could explain it.
     """
-    old = _run(before, scenario, here)  # 1
-    _check_original(scenario, old)
-    new = _run(after, scenario, here)  # 2
+    old = run_scenario(before, scenario, here)  # 1
+    check_original(scenario, old)
+    new = run_scenario(after, scenario, here)  # 2
     compared = tuple(_compared(scenario, old, new))  # 3
     verdict = _verdict(compared)
     different = verdict == "different"
@@ -104,85 +61,11 @@ def proved(before: Taken, after: Taken, scenario: Scenario, here: Setting) -> Pr
         compared=compared,
         lost=tuple(_lost(used, after)),
         replaced=tuple(_replaced(used, after)),
-        said=new.recorded.finished.stderr.decode("utf-8", "replace").strip()[-_SAID:] if different else "",
+        said=said(new.recorded.finished.stderr) if different else "",
     )
 
 
-def _run(taken: Taken, scenario: Scenario, here: Setting) -> _Run:
-    """Run a workload on an image; what it writes goes to folders of this run, and these are taken away at its end."""
-    root = unpacked(taken, here)
-    with workspace(here.cache / "work" / "run") as folder:
-        outputs = Outputs(folder / "upper", folder / "tmp")
-        outputs.changed.mkdir()
-        outputs.temporary.mkdir()
-        outputs.temporary.chmod(0o1777)
-        bind = Bind(outputs.temporary, "/tmp", writable=True)  # noqa: S108 - inside the sandbox
-        workload = scenario.workload
-        job = job_of(taken, Root((root,), outputs.changed), workload, (bind,))
-        here.note(f"running {' '.join(job.command)}")
-        recorded = record(job, timeout=workload.timeout, drive=workload.drive)
-        return _Run(
-            recorded,
-            failure(workload, recorded),
-            job.command,
-            {e.path: outputs.digest(e.path) for e in scenario.expect if e.kind == "sha256"},
-            {e.path: _document(outputs, e.path) for e in scenario.expect if e.kind == "json"},
-            _judged(scenario, outputs, folder / "outputs"),
-        )
-
-
-def _document(outputs: Outputs, path: str) -> bytes | None:
-    file = outputs.open(path)
-    if file is None:
-        return None
-    with file:
-        data = file.read(_JSON + 1)
-    if len(data) > _JSON:
-        raise InputError(f"larger than {_JSON} bytes", place=path, remedy="Compare it by sha256")
-    return data
-
-
-def _judged(scenario: Scenario, outputs: Outputs, folder: Path) -> tuple[int, str] | None:
-    """Run the check command in a folder with the expected files; return its exit code and what it said."""
-    if not scenario.check:
-        return None
-    folder.mkdir()
-    for expected in scenario.expect:
-        outputs.copy(expected.path, folder)
-    try:
-        done = subprocess.run(  # noqa: S603 - the user's own command
-            scenario.check, cwd=folder, capture_output=True, timeout=_CHECK_TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return 124, "it was not done in time"
-    except OSError as error:
-        what = (error.strerror or str(error)).lower()
-        raise UnavailableError(
-            what, place=scenario.check[0], remedy="Name a program of this machine"
-        ) from error
-    return done.returncode, done.stderr.decode("utf-8", "replace").strip()[-_SAID:]
-
-
-def _check_original(scenario: Scenario, run: _Run) -> None:
-    place = " ".join(run.command)
-    if run.fault:
-        what = f"the workload fails in the original, so it can prove nothing: {run.fault}"
-        raise InputError(what, place=place, remedy=tail(run.recorded.finished.stderr))
-    missing = [p for p, d in run.digests.items() if not d] + [
-        p for p, d in run.documents.items() if d is None
-    ]
-    if missing:
-        raise InputError(
-            f"the original's run did not write {missing[0]}", place=place, remedy="Check --expect"
-        )
-    if run.checked and run.checked[0]:
-        what = f"the check ends with {run.checked[0]} for the original"
-        raise InputError(
-            what, place=" ".join(scenario.check), remedy=f"It said: {run.checked[1] or 'nothing'}"
-        )
-
-
-def _compared(scenario: Scenario, old: _Run, new: _Run) -> Iterator[Compared]:
+def _compared(scenario: Scenario, old: Run, new: Run) -> Iterator[Compared]:
     codes = [str(run.recorded.finished.exit_code) for run in (old, new)]
     failed = new.recorded.unready or (new.fault if new.recorded.driven is None else "")
     yield Compared(
@@ -218,7 +101,7 @@ def _verdict(compared: Sequence[Compared]) -> Verdict:
     return "weak" if all(c.kind == "exit code" for c in compared) else "same"
 
 
-def _used(taken: Taken, scenario: Scenario, run: _Run, here: Setting) -> dict[str, tuple[Package, str]]:
+def _used(taken: Taken, scenario: Scenario, run: Run, here: Setting) -> dict[str, tuple[Package, str]]:
     """Return what the original's run used: package id -> package and one used file."""
     recording = run.recorded.recording
     calls = with_interpreters(recording.calls, taken.tree, unpacked(taken, here))
