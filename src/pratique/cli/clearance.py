@@ -65,6 +65,9 @@ def show_clearance(screen: Screen, told: Clearance) -> None:
         screen.heading("Not ended")
         for line in told.unfixed:
             screen.item(text("-", "yellow"), line)
+    screen.heading("Not looked at")
+    for line in told.untouched:
+        screen.item("-", line)
     screen.line()
     if told.published:
         style = "bold green" if told.work == "proven" else "bold yellow"

@@ -89,6 +89,7 @@ def clearance(way: Way, steps: Sequence[StepNote], found: Mapping[str, bytes]) -
         unfixed=tuple(_unfixed(way.attempts[-1].plan)),
         steps=tuple(steps),
         documents={name: digest_of(data) for name, data in sorted(found.items())},
+        untouched=way.attempts[-1].plan.untouched,
     )
 
 

@@ -34,9 +34,10 @@ from pratique.storage import cache_folder
 
 _OUTSIDE = "it is not on the path of the image's Python, so this plan leaves it as it is"
 _UNTOUCHED = (
-    "packages of other kinds than Debian's and Python's",
+    "packages of other kinds than Debian's and Python's, such as conda's and npm's",
     "fixes for distributions that are not on the path of the image's one Python, and for copies inside packages",
-    "files that no package owns",
+    "files that no package owns, model files among them",
+    "what needs a GPU: the sandbox has none",
 )
 
 

@@ -97,6 +97,7 @@ class Clearance(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prat
         work: what the proofs come to.
         unfixed: findings that no plan could end, and why, a line each.
         documents: file name -> digest of every document of this way.
+        untouched: what no step looks at, for people.
     """
 
     tool: str
@@ -115,3 +116,4 @@ class Clearance(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prat
     unfixed: tuple[str, ...]
     steps: tuple[StepNote, ...]
     documents: dict[str, Digest]
+    untouched: tuple[str, ...] = ()
