@@ -56,7 +56,7 @@ class Edit:
         self._facts = facts
         self._before = tree
         self._upper = upper
-        self._without = {name for name in _FURNISHED if tree.at(name) is None}
+        self._without = {name for name in _FURNISHED if tree.at(name) is None and not tree.below(name)}
 
     def tree(self) -> MergedTree:
         """Return the image's files with the upper's changes made."""
@@ -91,14 +91,17 @@ class Edit:
             replace(f, entries=tuple(e for k, e in enumerate(f.entries) if k in kept[i]))
             for i, f in enumerate(self._facts)
         ]
-        hide = list(whiteouts(MergedTree(below), wanted))  # 3
-        self._check(below, hide, wanted)  # 4
+        left = MergedTree(below)
+        hide = list(whiteouts(left, wanted))  # 3
+        bring = self._brought(left, wanted, hide)
+        self._check(below, hide, bring, wanted)  # 4
         largest = sorted(chosen, key=lambda i: -(self._facts[i].size))
         with ThreadPoolExecutor(_AT_ONCE) as pool:  # 5
             top = pool.submit(
                 self._upper.layer,
                 folder / "top",
                 hide=hide,
+                bring=bring,
                 without=self._without,
                 since=since,
                 stamp=stamp,
@@ -123,47 +126,75 @@ class Edit:
     def _kept(self, needed: list[set[int]], chosen: set[int]) -> list[set[int]]:
         """Return the positions that stay in each layer: of whiteouts those that still hide something."""
         held: set[str] = set()
+        """What a whiteout by name can hide, and as ``x/`` the folders that an opaque marker can empty."""
         kept = []
         for i, facts in enumerate(self._facts):
             places = set(range(len(facts.entries)))
             if i in chosen:
-                hiding = {k for k, e in enumerate(facts.entries) if _hidden(e) in held}
-                places = needed[i] | hiding
+                places = {k for k, e in enumerate(facts.entries) if k in needed[i] or _hidden(e) in held}
             kept.append(places)
-            held.update(a for k in places for a in _and_above(facts.entries[k].path))
+            for k in places:
+                path = facts.entries[k].path
+                if path and _hidden(facts.entries[k]) is None:
+                    above = _above(path)
+                    held.update((path, "/", *above, *(f"{folder}/" for folder in above)))
         return kept
 
-    def _check(self, below: list[LayerFacts], hide: list[str], wanted: MergedTree) -> None:
-        entries = [e for e in self._upper.facts(self._without).entries if not _hidden(e)]
+    def _brought(self, left: MergedTree, wanted: MergedTree, hide: list[str]) -> list[str]:
+        """Return the folders that the top layer must repeat.
+
+        1. Those around a whiteout: some runtimes make a folder of their own, with a mode of their own, where a layer
+           names something in a folder that it does not name.
+        2. Those that only something in them told of, which is gone.
+        """
+        there = {e.path for e in self._upper.facts(self._without).entries if e.kind is Kind.DIRECTORY}
+        around = {above for path in hide for above in _above(path)}  # 1
+        lost = set(wanted.folders()) - set(left.folders())  # 2
+        return sorted(around - there | lost - there)
+
+    def _check(self, below: list[LayerFacts], hide: list[str], bring: list[str], wanted: MergedTree) -> None:
+        upper = self._upper.facts(self._without)
+        entries = [e for e in upper.entries if _hidden(e) is None]
+        entries += [Entry(path, Kind.DIRECTORY) for path in bring]
         entries += [Entry(_whiteout(path), Kind.FILE) for path in hide]
-        top = replace(self._facts[0], entries=tuple(entries), facts={}) if self._facts else None
-        got = MergedTree([*below, *([top] if top else [])])
-        if _listing(got) != _listing(wanted):
-            odd = min(_listing(got) ^ _listing(wanted))
+        got = MergedTree([*below, replace(upper, entries=tuple(entries))])
+        if odd := _differences(got, wanted, bring):
             raise PratiqueError(
                 "the new layers would not give the changed files",
-                place=odd[0],
+                place=min(odd),
                 remedy="Report this image to Pratique; nothing was written",
             )
 
 
-def _hidden(entry: Entry) -> str:
-    """Return what a whiteout hides; empty for other entries."""
-    folder, _, name = entry.path.rpartition("/")
+def _hidden(entry: Entry) -> str | None:
+    """Return what a whiteout hides, of an opaque marker the folder and a slash; None for other entries."""
+    folder, slash, name = entry.path.rpartition("/")
     if name == OPAQUE:
-        return folder
-    return f"{folder}/{name.removeprefix(WHITEOUT)}".lstrip("/") if name.startswith(WHITEOUT) else ""
+        return f"{folder}/"
+    return f"{folder}{slash}{name.removeprefix(WHITEOUT)}" if name.startswith(WHITEOUT) else None
 
 
 def _whiteout(path: str) -> str:
-    folder, _, name = path.rpartition("/")
-    return f"{folder}/{WHITEOUT}{name}".lstrip("/")
+    folder, slash, name = path.rpartition("/")
+    return f"{folder}{slash}{WHITEOUT}{name}"
 
 
-def _and_above(path: str) -> list[str]:
+def _above(path: str) -> list[str]:
+    """Return every folder above a path, but the root."""
     parts = path.split("/")
-    return ["/".join(parts[:end]) for end in range(1, len(parts) + 1)]
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def _listing(tree: MergedTree) -> set[tuple[str, str, int, int, str]]:
-    return {(p, f.entry.kind.value, f.entry.size, f.entry.mode, f.entry.link) for p, f in tree.everything()}
+def _differences(got: MergedTree, wanted: MergedTree, brought: Collection[str]) -> set[str]:
+    """Return the paths at which a tree is not as wanted: files by entry and layer, folders by mode, the brought ones aside.
+
+    A folder that no entry names has any mode.
+    """
+    files = [{(path, file.layer, file.entry) for path, file in tree.files()} for tree in (got, wanted)]
+    odd = {path for path, _, _ in files[0] ^ files[1]} | set(got.folders()) ^ set(wanted.folders())
+    for path, file in wanted.everything():
+        if file.entry.kind is Kind.DIRECTORY and path not in brought:
+            found = got.at(path)
+            if found is None or found.entry.mode != file.entry.mode:
+                odd.add(path)
+    return odd

@@ -29,29 +29,49 @@ class Origins:
         self._tree = tree
         self._named: dict[Position, Position] = {}
         """Position of a hard link -> that of the entry which its target's name stood for."""
-        self._positions = {
-            (i, id(e)): k for i, layer in enumerate(facts) for k, e in enumerate(layer.entries)
-        }
+        self._sources: dict[Position, Position] = {}
+        """Position of a hard link -> that of the entry with the content, whatever lies between."""
         self._follow_links()
+        self._shown: set[Position] = set()
         self.paths: dict[Position, list[str]] = defaultdict(list)
-        for path, file in tree.everything():
-            place = self._positions.get((file.layer or 0, id(file.entry)))
-            if place is not None:  # None: of another layer, or a link to a symbolic link, shown as that link
-                self.paths[self._source((file.layer or 0, place))].append(path)
+        for path, position in self._show():
+            self._shown.add(position)
+            self.paths[self._sources.get(position, position)].append(path)
 
-    def _follow_links(self) -> None:
-        last: dict[str, Position] = {}
+    def _show(self) -> Iterator[tuple[str, Position]]:
+        """Yield which position each path of the tree shows, where it is one of these layers'."""
+        positions: dict[tuple[int, int | str], int] = {}
         for i, layer in enumerate(self._facts):
             for k, entry in enumerate(layer.entries):
-                if entry.kind is Kind.HARDLINK and entry.link in last:
-                    self._named[i, k] = last[entry.link]
+                positions[i, id(entry)] = k
+                if (
+                    entry.kind is Kind.HARDLINK
+                ):  # of a symbolic link: shown by an entry that the tree made for it
+                    positions[i, self._tree.resolve(entry.path)] = k
+        for path, file in self._tree.everything():
+            index = file.layer or 0
+            place = positions.get((index, id(file.entry)))
+            if place is None and file.entry.kind is Kind.SYMLINK:
+                place = positions.get((index, path))
+            if place is not None:
+                yield path, (index, place)
+
+    def _follow_links(self) -> None:
+        """Find what hard links name: by the name as written, else as links among its parents lead to it."""
+        last: dict[str, Position] = {}
+        resolved: dict[str, Position] = {}
+        for i, layer in enumerate(self._facts):
+            for k, entry in enumerate(layer.entries):
+                if entry.kind is Kind.HARDLINK:
+                    real = self._tree.resolve(entry.link)
+                    target = last.get(entry.link) or resolved.get(real) or last.get(real)
+                    if target:
+                        self._named[i, k] = target
+                        self._sources[i, k] = self._sources.get(target, target)
                 if entry.kind is not Kind.DIRECTORY:
                     last[entry.path] = (i, k)
-
-    def _source(self, position: Position) -> Position:
-        while position in self._named:
-            position = self._named[position]
-        return position
+                    if (real := self._tree.resolve(entry.path)) != entry.path:
+                        resolved[real] = (i, k)
 
     def needed(self) -> list[set[int]]:
         """Return, for each layer, the positions that the tree cannot do without.
@@ -60,35 +80,31 @@ class Origins:
         2. What a needed hard link names, under whatever name that lies.
         """
         needed = [
-            {k for k, e in enumerate(f.entries) if self._shown(i, e)} for i, f in enumerate(self._facts)
+            {k for k, e in enumerate(f.entries) if (i, k) in self._shown or self._is_folder(e)}
+            for i, f in enumerate(self._facts)
         ]
         for i, places in enumerate(tuple(map(tuple, needed))):
             for k in places:
-                position = (i, k)
-                while position in self._named:
-                    position = self._named[position]
+                position = self._named.get((i, k))
+                while position and position[1] not in needed[position[0]]:
                     needed[position[0]].add(position[1])
+                    position = self._named.get(position)
         return needed
 
-    def _shown(self, layer: int, entry: Entry) -> bool:
-        file = self._tree.at(self._tree.resolve(entry.path))
-        if entry.kind is Kind.DIRECTORY:
-            return bool(file and file.entry.kind is Kind.DIRECTORY) or not entry.path
-        if file is None or file.layer != layer:
-            return False
-        return file.entry is entry or (entry.kind is Kind.HARDLINK and file.entry.kind is Kind.SYMLINK)
+    def _is_folder(self, entry: Entry) -> bool:
+        """Say whether an entry is the root, or a folder that the tree has, from whichever layer."""
+        file = self._tree.at(self._tree.resolve(entry.path)) if entry.kind is Kind.DIRECTORY else None
+        return bool(file and file.entry.kind is Kind.DIRECTORY) or not entry.path
 
 
 def whiteouts(without: MergedTree, wanted: MergedTree) -> Iterator[str]:
     """Yield the topmost paths that one tree has and the wanted one has not."""
+    folders = set(wanted.folders())
     paths = {path for path, _ in without.everything()}.union(without.folders())
     hidden = ""
     for path in sorted(paths, key=lambda p: p.split("/")):
-        if hidden and path.startswith(f"{hidden}/"):
+        if path in folders or (hidden and path.startswith(f"{hidden}/")):
             continue
-        there = wanted.at(path)
-        if there is None and not wanted.below(path):
-            hidden = path
+        hidden = path  # also what takes a folder's place hides what was in it
+        if wanted.at(path) is None:
             yield path
-        elif there and there.entry.kind is not Kind.DIRECTORY:
-            hidden = path  # what takes a folder's place hides what was in it

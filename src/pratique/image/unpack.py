@@ -5,8 +5,10 @@ new and ours. Devices, FIFOs and sockets are left out and told; extended attribu
 """
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,12 +16,18 @@ from pratique.image.layer import LayerBlob, checked
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.origin import Origins, Position
 from pratique.image.source import Image
-from pratique.image.tar import Member, Window, number, scan
+from pratique.image.tar import Member, Window, number, scan, text_of
 from pratique.image.tree import MergedTree
-from pratique.model.errors import UnavailableError, UnsupportedError
+from pratique.model.errors import InputError, UnavailableError, UnsupportedError
 from pratique.model.files import Anomaly, Kind, LayerFacts
 
-_PLAIN = {Kind.FILE, Kind.DIRECTORY, Kind.SYMLINK, Kind.HARDLINK}
+_ESCAPE = re.compile(rb"\\x([89a-f][0-9a-f])")
+_FOLDER = 0o755
+_MADE = {Kind.DIRECTORY, Kind.SYMLINK}
+_NOBODY = (1 << 32) - 1
+"""To chown(2) this stands for "as it is"."""
+
+_LAST = 1 << 33
 _CAPABILITY = "SCHILY.xattr.security.capability"
 
 
@@ -31,6 +39,12 @@ class _Owner(NamedTuple):
     mode: int
     mtime: float
     capability: bytes
+
+
+def on_disk(text: str) -> str:
+    """Return a path or a link's target of a tree as the file system has it; bytes that are not UTF-8 are escaped in a tree."""
+    raw = _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), text.encode())
+    return os.fsdecode(raw) if text_of(raw) == text else text
 
 
 def unpack(
@@ -46,6 +60,7 @@ def unpack(
     Raises:
         UnavailableError: the folder exists, or the disk refuses.
         UntrustedError: a layer is not what the manifest promises.
+        InputError: an owner is no number.
     """
     if image.root:
         raise UnsupportedError(
@@ -55,6 +70,7 @@ def unpack(
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
+        part.chmod(_FOLDER)
         writer = _Writer(part, tree, Origins(facts, tree).paths)  # 1
         writer.folders()  # 2
         for index, layer in enumerate(image.layers):  # 3
@@ -92,40 +108,49 @@ class _Writer:
     def folders(self) -> None:
         """Make every folder of the tree, and those that no entry names."""
         for path in self._tree.folders():
-            (self._folder / path).mkdir(parents=True, exist_ok=True)
+            place = self._place(path)
+            place.mkdir()
+            place.chmod(_FOLDER)  # whatever mask the user has
         for path, file in self._tree.everything():
             if file.entry.kind is Kind.SYMLINK:
-                (self._folder / path).symlink_to(file.entry.link)
+                self._place(path).symlink_to(on_disk(file.entry.link))
+
+    def _place(self, path: str) -> Path:
+        return self._folder / (on_disk(path) if "\\x" in path else path)
 
     def take(self, layer: int, position: int, member: Member) -> None:
-        """Write an entry to every path that shows it."""
-        paths = self._sources.get((layer, position))
-        if not paths:
-            return
-        owner = _owner(member)
-        if member.entry.kind is Kind.FILE and member.pieces:
-            self._file(paths, member, owner)
-        elif member.entry.kind in {Kind.DIRECTORY, Kind.SYMLINK}:
-            self._owners.update(dict.fromkeys(paths, owner))
-        else:
-            self.left_out += paths
+        """Write an entry to every path that shows it; one of which the tree shows another kind is left out."""
+        paths = self._sources.get((layer, position), ())
+        self.left_out += [path for path in paths if not self._fits(path, member)]
+        made = [path for path in paths if self._fits(path, member)]
+        if made and member.entry.kind is Kind.FILE:
+            self._file(made, member, _owner(member))
+        elif made:
+            self._owners.update(dict.fromkeys(made, _owner(member)))
+
+    def _fits(self, path: str, member: Member) -> bool:
+        file, kind = self._tree.at(path), member.entry.kind
+        if kind is Kind.FILE:
+            return bool(member.pieces and file and file.entry.kind in {Kind.FILE, Kind.HARDLINK})
+        return bool(kind in _MADE and file and file.entry.kind is kind)
 
     def _file(self, paths: list[str], member: Member, owner: _Owner) -> None:
-        first = self._folder / paths[0]
+        first = self._place(paths[0])
         descriptor = os.open(
             first, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
-        with os.fdopen(descriptor, "wb", buffering=0) as file:
+        with os.fdopen(descriptor, "wb") as file:
             for piece in member.pieces() if member.pieces else ():
                 file.write(piece)
+            file.flush()
             _own(descriptor, owner)
         for other in paths[1:]:
-            (self._folder / other).hardlink_to(first)
+            self._place(other).hardlink_to(first)
 
     def finish(self) -> None:
         """Set owners, modes and times of links and folders, the deepest first: writing below a folder changes its time."""
         for path, owner in sorted(self._owners.items(), reverse=True):
-            place = self._folder / path
+            place = self._place(path)
             if os.geteuid() == 0:
                 os.chown(place, owner.uid, owner.gid, follow_symlinks=False)
             if not place.is_symlink():
@@ -145,7 +170,25 @@ def _own(descriptor: int, owner: _Owner) -> None:
 def _owner(member: Member) -> _Owner:
     """Return owner, mode and time; the pax records outrank the header (POSIX.1-2001, pax)."""
     block, pax = member.block, member.pax
-    uid = int(pax["uid"]) if "uid" in pax else number(block[108:116])
-    gid = int(pax["gid"]) if "gid" in pax else number(block[116:124])
-    mtime = float(pax["mtime"]) if "mtime" in pax else float(number(block[136:148]))
-    return _Owner(uid, gid, member.entry.mode, mtime, pax.get(_CAPABILITY, b""))
+    uid = _identity(pax.get("uid"), block[108:116], member.entry.path)
+    gid = _identity(pax.get("gid"), block[116:124], member.entry.path)
+    time = _time(pax.get("mtime"), block[136:148])
+    return _Owner(uid, gid, member.entry.mode, time, pax.get(_CAPABILITY, b""))
+
+
+def _identity(record: bytes | None, field: bytes, path: str) -> int:
+    if record and not (record.isdigit() and len(record) <= 10):
+        raise InputError("a user or group that is no number", place=path)
+    found = int(record) if record else number(field, path)
+    if found >= _NOBODY:
+        raise InputError(f"a user or group beyond 32 bits: {found}", place=path)
+    return found
+
+
+def _time(record: bytes | None, field: bytes) -> float:
+    """Return a time in seconds; one that no file can have is taken for the beginning of 1970."""
+    with suppress(ValueError, InputError):
+        found = float(record) if record else float(number(field))
+        if abs(found) < _LAST:
+            return found
+    return 0.0

@@ -16,11 +16,13 @@ from typing import NamedTuple
 from pratique.image.rewrite import MadeLayer, Packer
 from pratique.image.tar import BLOCK, text_of
 from pratique.image.tree import OPAQUE, WHITEOUT
+from pratique.image.unpack import on_disk
 from pratique.model.digest import Digest
-from pratique.model.errors import InputError
+from pratique.model.errors import InputError, UnsupportedError
 from pratique.model.files import Entry, Kind, LayerFacts
 
 _OPAQUE = "trusted.overlay.opaque"
+_ELSEWHERE = ("trusted.overlay.redirect", "trusted.overlay.metacopy")
 _CAPABILITY = "security.capability"
 _PIECE = 1 << 20
 _UNNAMED = Digest("sha256:" + 64 * "0")
@@ -57,52 +59,68 @@ class Upper:
 
     def remove(self, path: str) -> None:
         """Take a file or folder away; the path has no link among its parents."""
-        here = self._folder / path
-        if any(_is_whiteout(place) for place in (here, *self._above(here))):
+        here = self._folder / on_disk(path)
+        if _is_whiteout(here) or any(_is_file(place) for place in self._above(here)):
             return
-        if here.is_dir() and not here.is_symlink():
+        shown = self._shown_beneath(here)
+        if _is_folder(here):
             shutil.rmtree(here)
         else:
             here.unlink(missing_ok=True)
-        if os.path.lexists(self._root / path):
+        if shown:
             self._open(here.parent)
             os.mknod(here, stat.S_IFCHR, os.makedev(0, 0))
 
     def write(self, path: str, content: bytes, mode: int, mtime: int) -> None:
         """Put a file in place, owned by root; the path has no link among its parents."""
-        here = self._folder / path
+        here = self._folder / on_disk(path)
         self._open(here.parent)
-        if here.is_dir() and not here.is_symlink():
+        if _is_folder(here):
             shutil.rmtree(here)
         here.unlink(missing_ok=True)
         descriptor = os.open(here, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
+            os.fchown(descriptor, 0, 0)  # a folder's group is handed down where its set-group-id bit says so
             os.fchmod(descriptor, mode)
             os.utime(descriptor, (mtime, mtime))
 
-    def _above(self, place: Path) -> Iterator[Path]:
-        """Yield the folders of the upper that a place lies in."""
-        while (place := place.parent) != self._folder:
-            yield place
+    def _above(self, place: Path) -> list[Path]:
+        """Return the folders of the upper that a place lies in, the topmost first."""
+        parts = place.relative_to(self._folder).parts
+        return [self._folder.joinpath(*parts[:end]) for end in range(1, len(parts))]
+
+    def _beneath(self, place: Path) -> Path:
+        return self._root / place.relative_to(self._folder)
+
+    def _shown_beneath(self, place: Path) -> bool:
+        """Say whether the root has something there that is seen where the upper has nothing."""
+        for above in self._above(place):
+            if not _is_folder(self._beneath(above)) or _is_file(above) or _attribute(above, _OPAQUE) == b"y":
+                return False
+        return os.path.lexists(self._beneath(place))
 
     def _open(self, folder: Path) -> None:
         """Make a folder of the upper, and those above it, like the ones that lie beneath."""
-        if folder == self._folder or (folder.is_dir() and not folder.is_symlink()):
+        if folder == self._folder or _is_folder(folder):
             return
         self._open(folder.parent)
-        hidden = _is_whiteout(folder)
+        replaced, beneath = _is_file(folder), self._beneath(folder)
+        around = folder.parent.stat()
         folder.unlink(missing_ok=True)
-        folder.mkdir(mode=0o755)
-        below = self._root / folder.relative_to(self._folder)
-        if hidden:
-            os.setxattr(folder, _OPAQUE, b"y")
-        elif below.is_dir():
-            found = below.stat()
+        folder.mkdir()
+        if not replaced and self._shown_beneath(folder) and _is_folder(beneath):
+            found = beneath.stat()
             os.chown(folder, found.st_uid, found.st_gid)
             folder.chmod(stat.S_IMODE(found.st_mode))
-            os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
+            _set_times(folder, found)
+            _set_times(folder.parent, around)  # seen through the mount, nothing is new there
+            return
+        os.chown(folder, 0, 0)
+        folder.chmod(0o755)
+        if replaced:
+            os.setxattr(folder, _OPAQUE, b"y")
 
     def facts(self, without: Collection[str]) -> LayerFacts:
         """Return the upper as a layer, without facts of any reader.
@@ -117,44 +135,42 @@ class Upper:
         return LayerFacts(_UNNAMED, 0, entries, {}, ())
 
     def layer(
-        self, path: Path, *, hide: Iterable[str], without: Collection[str], since: float, stamp: int
+        self,
+        path: Path,
+        *,
+        hide: Iterable[str],
+        bring: Iterable[str],
+        without: Collection[str],
+        since: float,
+        stamp: int,
     ) -> MadeLayer:
         """Write the upper as a layer.
 
         Args:
             path: of the new file.
             hide: paths that get a whiteout; the upper's own are not used.
+            bring: folders that the upper has not, as they lie beneath.
             without: paths that are left out.
             since: when the upper was made; what changed after it was changed in it.
             stamp: the time that such a change gets instead of its own.
-        """
-        packer = Packer(path)
-        items = [i for i in _items(self._folder) if not i.whiteout and i.entry.path not in without]
-        for item in items:
-            self._write(packer, item, since, stamp)
-        for hidden in sorted(hide):
-            folder, _, name = hidden.rpartition("/")
-            packer.write(_header(tarfile.TarInfo(f"{folder}/{WHITEOUT}{name}".lstrip("/")), stamp, 0))
-        return packer.finish()
 
-    def _write(self, packer: Packer, item: "_Item", since: float, stamp: int) -> None:
-        found, entry = item.found, item.entry
-        info = tarfile.TarInfo(item.name)
-        info.type = _TYPES[entry.kind]
-        info.linkname = item.link
-        info.mode = stat.S_IMODE(found.st_mode)
-        info.uid, info.gid = found.st_uid, found.st_gid
-        info.size = found.st_size if entry.kind is Kind.FILE else 0
-        if entry.kind in {Kind.CHARACTER, Kind.BLOCK}:
-            info.devmajor, info.devminor = os.major(found.st_rdev), os.minor(found.st_rdev)
-        if entry.kind is Kind.FILE and (capability := _attribute(item.place, _CAPABILITY)):
-            info.pax_headers = {f"SCHILY.xattr.{_CAPABILITY}": capability.decode("utf-8", "surrogateescape")}
-        packer.write(_header(info, stamp if found.st_mtime >= since else int(found.st_mtime), found.st_mode))
-        if entry.kind is Kind.FILE:
-            with item.place.open("rb", buffering=0) as file:
-                while piece := file.read(_PIECE):
-                    packer.write(piece)
-            packer.write(bytes(-info.size % BLOCK))
+        Raises:
+            InputError: a file is named like a whiteout, so that a layer cannot hold it.
+            UnsupportedError: the kernel left a file's content or a folder's former name in the lower folder.
+        """
+        with Packer(path) as packer:
+            for item in _items(self._folder):
+                if not item.whiteout and item.entry.path not in without:
+                    _write(packer, item, since, stamp)
+            for text in sorted(bring):
+                name = on_disk(text)
+                found = (self._root / name).lstat()
+                entry = Entry(text, Kind.DIRECTORY)
+                _write(packer, _Item(entry, self._root / name, name, "", found, whiteout=False), since, stamp)
+            for text in sorted(hide):
+                folder, slash, name = on_disk(text).rpartition("/")
+                packer.write(_header(tarfile.TarInfo(f"{folder}{slash}{WHITEOUT}{name}"), stamp, 0))
+            return packer.finish()
 
 
 class _Item(NamedTuple):
@@ -181,6 +197,12 @@ def _items(folder: Path) -> Iterator[_Item]:
         kind = _KINDS.get(stat.S_IFMT(found.st_mode))
         if kind is None:
             continue  # a socket: nobody listens any more
+        if any(_attribute(place, name) for name in _ELSEWHERE):
+            raise UnsupportedError(
+                "a change that is kept elsewhere by this kernel's overlay",
+                place=_text(name),
+                remedy="Switch off the overlay module's parameters redirect_dir and metacopy",
+            )
         if kind is Kind.CHARACTER and found.st_rdev == 0:
             hidden = f"{name.removesuffix(leaf)}{WHITEOUT}{leaf}"
             yield _Item(Entry(_text(hidden), Kind.FILE), place, hidden, "", found, whiteout=True)
@@ -197,6 +219,26 @@ def _items(folder: Path) -> Iterator[_Item]:
         if kind is Kind.DIRECTORY and _attribute(place, _OPAQUE) == b"y":
             mark = f"{name}/{OPAQUE}"
             yield _Item(Entry(_text(mark), Kind.FILE), place, mark, "", found, whiteout=True)
+
+
+def _write(packer: Packer, item: _Item, since: float, stamp: int) -> None:
+    found, entry = item.found, item.entry
+    info = tarfile.TarInfo(item.name)
+    info.type = _TYPES[entry.kind]
+    info.linkname = item.link
+    info.mode = stat.S_IMODE(found.st_mode)
+    info.uid, info.gid = found.st_uid, found.st_gid
+    info.size = found.st_size if entry.kind is Kind.FILE else 0
+    if entry.kind in {Kind.CHARACTER, Kind.BLOCK}:
+        info.devmajor, info.devminor = os.major(found.st_rdev), os.minor(found.st_rdev)
+    if entry.kind is Kind.FILE and (capability := _attribute(item.place, _CAPABILITY)):
+        info.pax_headers = {f"SCHILY.xattr.{_CAPABILITY}": capability.decode("utf-8", "surrogateescape")}
+    packer.write(_header(info, stamp if found.st_mtime >= since else int(found.st_mtime), found.st_mode))
+    if entry.kind is Kind.FILE:
+        with item.place.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE):
+                packer.write(piece)
+        packer.write(bytes(-info.size % BLOCK))
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[Path, str]]:
@@ -218,11 +260,24 @@ def _header(info: tarfile.TarInfo, mtime: int, mode: int) -> bytes:
     return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _is_file(path: Path) -> bool:
+    """Say whether something other than a folder is there, be it a whiteout."""
+    return os.path.lexists(path) and not _is_folder(path)
+
+
 def _is_whiteout(path: Path) -> bool:
     with suppress(FileNotFoundError, NotADirectoryError):
         found = path.lstat()
         return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
     return False
+
+
+def _set_times(folder: Path, found: os.stat_result) -> None:
+    os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _attribute(path: Path, name: str) -> bytes:

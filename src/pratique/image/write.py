@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from pratique.formats import strict_json
 from pratique.image.blobs import FolderBlobs
-from pratique.image.layer import LayerBlob
-from pratique.image.limits import DEFAULT, MIB
+from pratique.image.layer import LayerBlob, checked
+from pratique.image.limits import DEFAULT
 from pratique.image.oci import PARENT, Manifest, blob_path, decode
-from pratique.image.rewrite import GZIP, MadeLayer
+from pratique.image.rewrite import GZIP, TAR, MadeLayer
 from pratique.image.source import Image
 from pratique.image.streams import VerifiedBlob
 from pratique.model.digest import Digest, digest_of, parse_digest
@@ -29,6 +29,7 @@ _BASE = "org.opencontainers.image.base."
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _INDEX = "application/vnd.oci.image.index.v1+json"
+_INDEXES = {_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"}
 _LAYOUT = {"imageLayoutVersion": "1.0.0"}
 
 
@@ -80,19 +81,20 @@ def parse_target(text: str) -> Target:
 def write_image(target: Target, image: Image, change: Change) -> tuple[Digest, Digest]:
     """Write an image with changed layers; return the digests of its manifest and configuration.
 
-    1. Make the layout, or check that there is one.
+    1. Make the layout, or check that there is one, and that the tag may be moved.
     2. Store every layer: what is unchanged byte for byte, checked on the way.
     3. Store configuration and manifest.
     4. Let the tag name the manifest.
 
     Raises:
-        UsageError: the target is the image itself.
+        UsageError: the tag is that of the image itself, or names several images.
         InputError: the folder holds something else than a layout.
         UntrustedError: an unchanged layer is not what the image promises.
         UnavailableError: the disk refuses.
     """
-    with locked(_layout(target.folder)):  # 1
-        index = _index(target, image)
+    with locked(target.folder):
+        _layout(target.folder)  # 1
+        index = _index(target, image.source.digest or "")
         store = _Store(target.folder)
         layers = [store.layer(layer) for layer in change.layers]  # 2
         config = store.put(_config(image, change), _CONFIG)  # 3
@@ -108,11 +110,11 @@ def write_image(target: Target, image: Image, change: Change) -> tuple[Digest, D
     return Digest(manifest["digest"]), Digest(config["digest"])
 
 
-def _layout(folder: Path) -> Path:
+def _layout(folder: Path) -> None:
     mark = folder / "oci-layout"
     try:
         if not mark.exists():
-            if folder.exists() and any(item.name != ".lock" for item in folder.iterdir()):
+            if any(folder.iterdir()):
                 raise InputError(
                     "a folder that is not an OCI layout",
                     place=str(folder),
@@ -122,7 +124,6 @@ def _layout(folder: Path) -> Path:
             write_atomic(mark, json.dumps(_LAYOUT).encode())
     except OSError as error:
         raise UnavailableError((error.strerror or str(error)).lower(), place=str(folder)) from error
-    return folder
 
 
 class _Store:
@@ -148,19 +149,32 @@ class _Store:
             with layer.path.open("rb") as raw:
                 self.copy(VerifiedBlob(raw, layer.digest, layer.size, str(layer.path)), layer.digest)
             return {"mediaType": GZIP, "digest": layer.digest, "size": layer.size}
-        digest, size = layer.digest, layer.size
-        if digest is None or size is None:  # a docker-archive names its layers by what they expand to
-            digest, size = layer.diff_id, _length(layer)
+        if layer.digest is None or layer.size is None:
+            return {"mediaType": TAR, "digest": layer.diff_id, "size": self._expanded(layer)}
         with layer.opener() as raw:
-            self.copy(VerifiedBlob(raw, digest, size, layer.place), digest)
-        return {"mediaType": layer.media_type, "digest": digest, "size": size}
+            self.copy(VerifiedBlob(raw, layer.digest, layer.size, layer.place), layer.digest)
+        return {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}
+
+    def _expanded(self, layer: LayerBlob) -> int:
+        """Store a layer as it expands, which is all that a docker-archive promises of it; return the size."""
+        size = 0
+
+        def fill(temporary: Path) -> Path:
+            nonlocal size
+            with temporary.open("wb") as file, checked(layer, DEFAULT) as chunks:
+                for chunk in chunks:
+                    size += file.write(chunk)
+            return self._path(layer.diff_id)
+
+        create_atomic(self._blobs, fill)
+        return size
 
     def copy(self, blob: VerifiedBlob, digest: Digest) -> None:
         """Store a blob while it is checked."""
         target = self._path(digest)
 
         def fill(temporary: Path) -> Path:
-            with temporary.open("wb", buffering=0) as file:
+            with temporary.open("wb") as file:  # buffered: a raw file may take less than it is given
                 for chunk in iter(blob.read, b""):
                     file.write(chunk)
             blob.finish()
@@ -172,13 +186,11 @@ class _Store:
         return self._blobs / digest.removeprefix("sha256:")
 
 
-def _length(layer: LayerBlob) -> int:
-    with layer.opener() as raw:
-        return sum(len(chunk) for chunk in iter(lambda: raw.read(MIB), b""))
-
-
 def _config(image: Image, change: Change) -> dict[str, Any]:
-    """Return the configuration with new diff_ids, one history entry for each layer, and all else as it was."""
+    """Return the configuration with new diff_ids, one history entry for each layer, and all else as it was.
+
+    But for labels that name a base which the layers no longer are.
+    """
     config: dict[str, Any] = dict(strict_json.loads(image.config, place=image.source.reference))
     config["rootfs"] = {"type": "layers", "diff_ids": [layer.diff_id for layer in change.layers]}
     history = [h for h in config.get("history") or () if isinstance(h, dict)]
@@ -188,15 +200,21 @@ def _config(image: Image, change: Change) -> dict[str, Any]:
         history = [{"comment": "the history did not fit the layers and was left out"}] * before
     step = {"created": f"{change.created:%Y-%m-%dT%H:%M:%SZ}", "created_by": change.step}
     config["history"] = history + [step] * (len(change.layers) - before)
+    settings = config.get("config")
+    if isinstance(settings, dict) and isinstance(labels := settings.get("Labels"), dict):
+        config["config"] = {**settings, "Labels": _claims(labels, change)}
     return config
+
+
+def _claims(said: dict[str, str], change: Change) -> dict[str, str]:
+    """Return annotations or labels without those that no longer hold."""
+    return {k: v for k, v in said.items() if not (change.base_changed and k.startswith(_BASE))}
 
 
 def _manifest(
     image: Image, change: Change, config: dict[str, Any], layers: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    annotations = {
-        k: v for k, v in image.annotations.items() if not (change.base_changed and k.startswith(_BASE))
-    }
+    annotations = _claims(image.annotations, change)
     if image.source.digest:
         annotations[PARENT] = image.source.digest
     return {
@@ -213,30 +231,25 @@ def _platform(image: Image) -> dict[str, str]:
     return dict(zip(("os", "architecture", "variant"), words, strict=False)) if len(words) > 1 else {}
 
 
-def _index(target: Target, image: Image) -> dict[str, Any]:
-    """Return the layout's index without the tag that is to be written, which must not be that of the image itself."""
-    path = target.folder / "index.json"
-    entry = _entry(_read(path), target) if path.exists() else None
-    if entry and entry.get("digest") == image.source.digest:
-        raise UsageError(
-            "the tag of the image itself", place=str(target), remedy="Give the new image a tag of its own"
-        )
-    return _without(target)
+def _index(target: Target, parent: str) -> dict[str, Any]:
+    """Return a layout's index without one tag; everything else in it stays as it is.
 
-
-def _without(target: Target) -> dict[str, Any]:
-    """Return a layout's index without one tag; everything else in it stays as it is."""
-    path = target.folder / "index.json"
-    if not path.exists():
-        return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
-    index = _read(path)
-    index["manifests"] = [m for m in index["manifests"] if not _is_named(m, target.tag)]
+    The tag must not be that of the parent, which would be lost; an index of several images may hold it, too.
+    """
+    index = _read(target.folder)
+    moved = [m for m in index["manifests"] if _is_named(m, target.tag)]
+    for entry in moved:
+        if entry.get("digest") == parent or entry.get("mediaType") in _INDEXES:
+            what = "the image itself" if entry.get("digest") == parent else "several images"
+            remedy = "Give the new image a tag of its own"
+            raise UsageError(f"the tag of {what}", place=str(target), remedy=remedy)
+    index["manifests"] = [m for m in index["manifests"] if m not in moved]
     return index
 
 
-def _entry(index: dict[str, Any], target: Target) -> dict[str, Any] | None:
+def _entry(target: Target) -> dict[str, Any] | None:
     """Return the index entry of a tag."""
-    return next((m for m in index["manifests"] if _is_named(m, target.tag)), None)
+    return next((m for m in _read(target.folder)["manifests"] if _is_named(m, target.tag)), None)
 
 
 def _is_named(entry: dict[str, Any], tag: str) -> bool:
@@ -244,7 +257,10 @@ def _is_named(entry: dict[str, Any], tag: str) -> bool:
     return isinstance(annotations, dict) and annotations.get(_NAME) == tag
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / "index.json"
+    if not path.exists():
+        return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
     index: Any = strict_json.loads(read_whole(path, DEFAULT.document), place=str(path))
     if not isinstance(index, dict) or not isinstance(index.get("manifests"), list):
         raise InputError("not an image index", place=str(path), remedy="Name a new or empty folder")
@@ -257,10 +273,7 @@ def _encoded(document: dict[str, Any]) -> bytes:
 
 def holds(target: Target, manifest: Digest) -> bool:
     """Say whether a layout's tag names a manifest that is there."""
-    path = target.folder / "index.json"
-    if not path.exists():
-        return False
-    entry = _entry(_read(path), target)
+    entry = _entry(target)
     blob = target.folder / "blobs" / "sha256" / manifest.removeprefix("sha256:")
     return bool(entry and entry.get("digest") == manifest and blob.exists())
 
@@ -270,19 +283,21 @@ def publish(waiting: Target, manifest: Digest, target: Target) -> None:
 
     Raises:
         UntrustedError: something was changed since it was written.
+        UsageError: the tag is that of the image that it was made from, or names several images.
         InputError: the folder holds something else than a layout.
         UnavailableError: the disk refuses.
     """
-    entry = _entry(_read(waiting.folder / "index.json"), waiting)
+    entry = _entry(waiting)
     blobs = FolderBlobs(waiting.folder)
     data = blobs.read(blob_path(manifest), DEFAULT.document)
-    if entry is None or digest_of(data) != manifest:
+    if entry is None or entry.get("digest") != manifest or digest_of(data) != manifest:
         raise UntrustedError(
             "not the image that was proven", place=str(waiting), remedy="Run it again with an empty cache"
         )
     document = decode(data, Manifest, str(waiting))
-    with locked(_layout(target.folder)):
-        index = _without(target)
+    with locked(target.folder):
+        _layout(target.folder)
+        index = _index(target, document.annotations.get(PARENT, ""))
         store = _Store(target.folder)
         for found in (*document.layers, document.config):
             digest = parse_digest(found.digest)
