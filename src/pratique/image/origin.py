@@ -44,9 +44,8 @@ class Origins:
         for i, layer in enumerate(self._facts):
             for k, entry in enumerate(layer.entries):
                 positions[i, id(entry)] = k
-                if (
-                    entry.kind is Kind.HARDLINK
-                ):  # of a symbolic link: shown by an entry that the tree made for it
+                if entry.kind is Kind.HARDLINK:
+                    # the tree shows one to a symbolic link by an entry of its own making, so it is found by its path
                     positions[i, self._tree.resolve(entry.path)] = k
         for path, file in self._tree.everything():
             index = file.layer or 0
