@@ -16,6 +16,7 @@ from pratique.image import (
     Image,
     MergedTree,
     Target,
+    check_target,
     open_image,
     parse_target,
     write_image,
@@ -282,3 +283,21 @@ def test_skopeo_reads_what_was_written(tmp_path: Path, image: Image, added: Made
     copy = f"dir:{tmp_path / 'copy'}"
     done = subprocess.run(["skopeo", "copy", str(target), copy], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_a_killed_run_left_goes_with_the_next_one(there: Layout, image: Image) -> None:
+    half = there.path / "blobs" / "sha256" / ".0123456789abcdef.part"
+    half.write_bytes(b"half")
+    write_image(Target(there.path, "new"), image, change(*image.layers))
+    assert not half.exists()
+
+
+def test_a_target_can_be_checked_before_any_work(there: Layout, image: Image, tmp_path: Path) -> None:
+    check_target(Target(there.path, "new"), image)
+    check_target(Target(tmp_path / "not-there", "new"), image)
+    with pytest.raises(UsageError, match="the tag of the image itself"):
+        check_target(Target(there.path, "latest"), image)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    with pytest.raises(InputError, match="not an OCI layout"):
+        check_target(Target(tmp_path / "other", "new"), image)

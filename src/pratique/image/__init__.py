@@ -10,7 +10,7 @@ from pratique.image.source import Image, open_image
 from pratique.image.tree import MergedTree
 from pratique.image.unpack import unpack
 from pratique.image.upper import Upper
-from pratique.image.write import Change, Target, holds, parse_target, publish, write_image
+from pratique.image.write import Change, Target, check_target, holds, parse_target, publish, write_image
 
 __all__ = [
     "DEFAULT",
@@ -23,6 +23,7 @@ __all__ = [
     "Relayered",
     "Target",
     "Upper",
+    "check_target",
     "holds",
     "open_image",
     "parse_target",

@@ -110,16 +110,31 @@ def write_image(target: Target, image: Image, change: Change) -> tuple[Digest, D
     return Digest(manifest["digest"]), Digest(config["digest"])
 
 
+def check_target(target: Target, image: Image) -> None:
+    """See, before any work is done, that an image made from another can be written to a place.
+
+    Raises:
+        UsageError: the tag is that of the image itself, or names several images.
+        InputError: the folder holds something else than a layout.
+    """
+    if target.folder.exists():
+        _index(target, image.source.digest or "")
+        if not (target.folder / "oci-layout").exists():
+            _check_empty(target.folder)
+
+
+def _check_empty(folder: Path) -> None:
+    if any(folder.iterdir()):
+        raise InputError(
+            "a folder that is not an OCI layout", place=str(folder), remedy="Name a new or empty folder"
+        )
+
+
 def _layout(folder: Path) -> None:
     mark = folder / "oci-layout"
     try:
         if not mark.exists():
-            if any(folder.iterdir()):
-                raise InputError(
-                    "a folder that is not an OCI layout",
-                    place=str(folder),
-                    remedy="Name a new or empty folder",
-                )
+            _check_empty(folder)
             (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
             write_atomic(mark, json.dumps(_LAYOUT).encode())
     except OSError as error:
@@ -131,6 +146,10 @@ class _Store:
 
     def __init__(self, folder: Path) -> None:
         self._blobs = folder / "blobs" / "sha256"
+        for part in self._blobs.glob(
+            ".*.part"
+        ):  # of a run that was killed: whoever writes here holds the lock
+            part.unlink(missing_ok=True)
 
     def put(self, document: dict[str, Any], media_type: str) -> dict[str, Any]:
         """Store a document and return its descriptor (descriptor.md)."""
