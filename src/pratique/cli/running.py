@@ -48,7 +48,7 @@ def profile(
     Needs root. The image is unpacked into our own folder once; what the workload writes is thrown away; it has no
     network. A call that is lost makes the profile fail. What was not observed may still be needed.
     """
-    from pratique.cli.usage import parse_drive, parse_environment, show_usage
+    from pratique.cli.usage import parse_drive, parse_environment, parse_timeout, show_usage
     from pratique.flows.outputs import parse_outputs, write_document
     from pratique.flows.profile import Workload
     from pratique.flows.profile import profile as flow
@@ -61,7 +61,7 @@ def profile(
         command=tuple(command or ()),
         environment=parse_environment(environment or []),
         drive=parse_drive(ready, drive),
-        timeout=timeout,
+        timeout=parse_timeout(timeout),
     )
     with screen.progress("Profiling") as progress:
         usage = flow(Request(source, platform, cache), workload, progress, screen.note)

@@ -1,5 +1,7 @@
 """What a workload used, on a terminal; and the flags that say how it is run."""
 
+import math
+import re
 import shlex
 from collections import Counter
 
@@ -10,6 +12,39 @@ from pratique.model.usage import Usage
 from pratique.profile import Drive
 
 _SHOWN = 40
+_URL = re.compile(r"https?://[^/\s]\S*", re.IGNORECASE)
+
+
+def parse_command(text: str, place: str) -> tuple[str, ...]:
+    """Return a command as a shell would split it.
+
+    Raises:
+        UsageError: it is empty, or no shell would split it.
+    """
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(
+            f"not a command ({error})", place=place, remedy="Quote it as a shell needs it"
+        ) from error
+    if not words or not words[0]:
+        raise UsageError("an empty command", place=place, remedy="Name a program")
+    return words
+
+
+def parse_timeout(seconds: float | None) -> float | None:
+    """Return seconds that a workload may take; None for no limit.
+
+    Raises:
+        UsageError: they are no time.
+    """
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError(
+            f"not a time: {seconds:g}",
+            place="--timeout",
+            remedy="Use seconds above 0, or leave it out for no limit",
+        )
+    return seconds
 
 
 def parse_environment(pairs: list[str]) -> dict[str, str]:
@@ -31,7 +66,7 @@ def parse_drive(ready: str, drive: str) -> Drive | None:
     """Return how a service is driven; None where the workload ends by itself.
 
     Raises:
-        UsageError: one flag without the other, or a command that no shell would split.
+        UsageError: one flag without the other, no address, or no command.
     """
     if not ready and not drive:
         return None
@@ -39,12 +74,13 @@ def parse_drive(ready: str, drive: str) -> Drive | None:
         raise UsageError(
             "a service needs both", place="--ready, --drive", remedy="Say when it is ready, and what uses it"
         )
-    try:
-        return Drive(ready, tuple(shlex.split(drive)))
-    except ValueError as error:
+    if not _URL.fullmatch(ready):
         raise UsageError(
-            f"not a command ({error})", place="--drive", remedy="Quote it as a shell needs it"
-        ) from error
+            f"not an address: {ready[:80]!r}",
+            place="--ready",
+            remedy="Name one as in http://127.0.0.1:8080/healthz",
+        )
+    return Drive(ready, parse_command(drive, "--drive"))
 
 
 def show_usage(screen: Screen, usage: Usage) -> None:

@@ -2,11 +2,10 @@
 
 import math
 import re
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
 
-from pratique.cli.usage import parse_drive, parse_environment
+from pratique.cli.usage import parse_command, parse_drive, parse_environment, parse_timeout
 from pratique.flows.profile import Workload
 from pratique.flows.runs import Expected, Scenario
 from pratique.model.errors import UsageError
@@ -35,10 +34,10 @@ def parse_expected(text: str) -> Expected:
     """Return ``PATH[:sha256|json[:TOLERANCE]]``.
 
     Raises:
-        UsageError: the path is not absolute, or the tolerance no number from 0 to 1.
+        UsageError: the path is not that of a file, absolute, or the tolerance no number from 0 to 1.
     """
     found = _EXPECT.fullmatch(text)
-    if not found or ".." in found["path"].split("/") or "\0" in text:
+    if not found or not _is_file(found["path"]):
         raise UsageError(
             f"not PATH[:sha256|json[:TOLERANCE]]: {text[:80]!r}",
             place="--expect",
@@ -46,8 +45,18 @@ def parse_expected(text: str) -> Expected:
         )
     kind = cast("Literal['sha256', 'json']", found["kind"] or "sha256")
     if found["tolerance"] is not None and kind != "json":
-        raise UsageError("only json takes a tolerance", place=f"--expect {text[:80]}")
-    return Expected(found["path"], kind, _tolerance(found["tolerance"] or "0"))
+        raise UsageError(
+            "only json takes a tolerance", place=f"--expect {text[:80]}", remedy="Write PATH:json:TOLERANCE"
+        )
+    return Expected(
+        found["path"], kind, _tolerance("0" if found["tolerance"] is None else found["tolerance"])
+    )
+
+
+def _is_file(path: str) -> bool:
+    """Say whether a path can be that of a file that a workload writes."""
+    names = [name for name in path.split("/") if name not in {"", "."}]
+    return bool(names) and names != ["tmp"] and ".." not in names and "\0" not in path
 
 
 def _tolerance(text: str) -> float:
@@ -60,23 +69,6 @@ def _tolerance(text: str) -> float:
             f"not a tolerance: {text[:40]!r}", place="--expect", remedy="Use a share from 0 to 1, as in 0.01"
         )
     return value
-
-
-def parse_command(text: str, place: str) -> tuple[str, ...]:
-    """Return a command as a shell would split it.
-
-    Raises:
-        UsageError: it is empty, or no shell would split it.
-    """
-    try:
-        words = tuple(shlex.split(text))
-    except ValueError as error:
-        raise UsageError(
-            f"not a command ({error})", place=place, remedy="Quote it as a shell needs it"
-        ) from error
-    if not words:
-        raise UsageError("an empty command", place=place, remedy="Name a program")
-    return words
 
 
 def parse_scenarios(
@@ -110,12 +102,15 @@ def parse_scenarios(
     Raises:
         UsageError: a flag is malformed, or names no workload.
     """
+    _check_text((*workloads, *command, *ready, *drive, *expect, *check, *environment))
     if workloads and command:
         raise UsageError(
             "a command after -- and named workloads",
             place="--workload",
             remedy="Give all of them as --workload",
         )
+    if command and not command[0]:
+        raise UsageError("an empty command", place="--", remedy="Name a program")
     commands = _commands(workloads) if workloads else {parse_phase(name): tuple(command)}
     flags = {
         "--ready": _assigned(ready, commands, "--ready"),
@@ -132,7 +127,7 @@ def parse_scenarios(
                 drive=parse_drive(
                     _single(flags["--ready"][name], "--ready"), _single(flags["--drive"][name], "--drive")
                 ),
-                timeout=timeout,
+                timeout=parse_timeout(timeout),
             ),
             expect=tuple(map(parse_expected, flags["--expect"][name])),
             check=parse_command(said, "--check")
@@ -163,7 +158,7 @@ def _assigned(texts: Sequence[str], names: Mapping[str, object], place: str) -> 
         name, equals, rest = text.partition("=")
         if equals and name in found:
             found[name].append(rest)
-        elif len(found) == 1:
+        elif len(found) == 1 and not (equals and _PHASE.fullmatch(name)):
             found[next(iter(found))].append(text)
         else:
             raise UsageError(
@@ -177,4 +172,13 @@ def _assigned(texts: Sequence[str], names: Mapping[str, object], place: str) -> 
 def _single(texts: Sequence[str], place: str) -> str:
     if len(texts) > 1:
         raise UsageError("given twice for one workload", place=place, remedy="Give it once")
+    if texts and not texts[0].strip():
+        raise UsageError("given without a value", place=place, remedy="Say something, or leave it out")
     return texts[0] if texts else ""
+
+
+def _check_text(texts: Iterable[str]) -> None:
+    """See that documents can hold what was said."""
+    for text in texts:
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise UsageError(f"not UTF-8: {text[:60]!r}", place="command line", remedy="Write it in UTF-8")
