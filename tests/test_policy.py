@@ -7,12 +7,13 @@ import pytest
 from pratique.model.advisory import Feed, Level, Severity
 from pratique.model.digest import digest_of
 from pratique.model.errors import InputError, UsageError
-from pratique.model.finding import Acceptance, Assessment, Decision, Finding, Findings
+from pratique.model.finding import Acceptance, Assessment, Decision, Finding, Findings, ProofNote
 from pratique.model.inventory import Gap
 from pratique.policy import (
     DEFAULT_MAX_AGE,
     Policy,
     Rule,
+    Work,
     breaks,
     decide,
     describe_age,
@@ -411,3 +412,56 @@ def test_gap_kinds_are_spelled_once() -> None:
     with pytest.raises(InputError):
         parse_policy((WRITTEN + ACCEPTED.replace("no-feed", "No-Feed")).encode(), "p")
     assert Gap(kind="no-feed", subject="", reason="").kind == "no-feed"
+
+
+def work(*verdicts: Any, hardened: bool = True) -> Work:
+    return Work(
+        hardened, tuple(ProofNote(proof=ZERO, phase=f"w{n}", verdict=v) for n, v in enumerate(verdicts))
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "state"),
+    [
+        (work(hardened=False), "not hardened"),
+        (work(), "unproven"),
+        (work("same"), "proven"),
+        (work("same", "same"), "proven"),
+        (work("weak"), "weakly proven"),
+        (work("same", "weak"), "weakly proven"),
+        (work("different"), "refuted"),
+        (work("same", "weak", "different"), "refuted"),
+        (work("different", "same"), "refuted"),
+        (work("same", hardened=False), "proven"),
+    ],
+)
+def test_what_proofs_come_to_is_the_worst_of_them(shown: Work, state: str) -> None:
+    assert shown.state() == state
+    decision = decide(findings(), ZERO, Policy((parse_rule("high"),)), NOW, shown)
+    assert (decision.work, decision.proofs) == (state, shown.proofs)
+    assert decision.verdict == ("fail" if state == "refuted" else "pass")
+
+
+def test_a_refuted_image_fails_with_no_other_reason() -> None:
+    decision = decide(findings(), ZERO, Policy((parse_rule("high"),)), NOW, work("same", "different"))
+    assert [(r.rule, r.text) for r in decision.reasons] == [
+        ("proof", "the workload w1 does not do the same in this image")
+    ]
+    everything = Policy((parse_rule("high"),), acceptances=EVERYTHING)
+    assert decide(findings(gaps=(gap(),)), ZERO, everything, NOW, work("different")).verdict == "fail"
+
+
+def test_a_proof_is_never_a_reason_to_pass() -> None:
+    policy = Policy((parse_rule("high"),))
+    assert decide(findings(rated("high")), ZERO, policy, NOW, work("same")).verdict == "fail"
+    assert decide(findings(gaps=(gap(),)), ZERO, policy, NOW, work("same")).verdict == "incomplete"
+
+
+@pytest.mark.parametrize("policy", [None, Policy(())])
+def test_without_a_rule_work_is_told_and_not_judged(policy: Policy | None) -> None:
+    decision = decide(findings(), ZERO, policy, NOW, work("different"))
+    assert (decision.verdict, decision.work) == ("not judged", "refuted")
+
+
+def test_an_image_of_which_nothing_is_known_is_not_hardened() -> None:
+    assert judged(findings(), "high").work == "not hardened"

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from pratique.formats.documents import Report, digest_of_document, encode
 from pratique.model.errors import InputError, UnavailableError, UsageError
 from pratique.model.inventory import Source
-from tests.making import scans
+from tests.making import scans, ways
 from tests.making.debian import OS_RELEASE, distribution
 from tests.making.images import docker_archive, layout
 from tests.making.tar import Item
@@ -229,3 +229,70 @@ def test_missing_policy_and_missing_image(tmp_path: Path) -> None:
         scans.scanned("nowhere", tmp_path, policy=str(tmp_path / "gone.toml"))
     with pytest.raises(UnavailableError, match="no such file or"):
         scans.scanned(tmp_path / "gone", tmp_path)
+
+
+def given(tmp_path: Path, image: Path, cache: Path, *verdicts: str) -> tuple[str, ...]:
+    """Write proofs of an image and return their places."""
+    config = scans.scanned(image, cache).inventory.source.config
+    places = []
+    for number, verdict in enumerate(verdicts):
+        place = tmp_path / f"proof-{number}.json"
+        place.write_bytes(encode(ways.proof(verdict, f"w{number}", result=config)) + b"\n")
+        places.append(str(place))
+    return tuple(places)
+
+
+def test_an_image_that_pratique_made_is_unproven_without_a_proof(tmp_path: Path, cache: Path) -> None:
+    made = scans.scanned(scans.hardened(tmp_path / "image"), cache, "critical")
+    assert (made.decision.work, made.decision.proofs) == ("unproven", ())
+    assert made.inventory.source.claims == {"pratique.parent.digest": "sha256:" + "0" * 64}
+    assert made.decision.verdict == "incomplete"
+    assert scans.scanned(scans.image(tmp_path / "other"), cache).decision.work == "not hardened"
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "state"),
+    [
+        (["same", "same"], "proven"),
+        (["same", "weak"], "weakly proven"),
+        (["different", "same"], "refuted"),
+    ],
+)
+def test_proofs_are_told_in_the_order_given(
+    tmp_path: Path, cache: Path, verdicts: list[str], state: str
+) -> None:
+    image = scans.hardened(tmp_path / "image")
+    proofs = given(tmp_path, image, cache, *verdicts)
+    decision = scans.scanned(image, cache, proofs=proofs).decision
+    assert (decision.verdict, decision.work) == ("not judged", state)
+    assert [p.verdict for p in decision.proofs] == verdicts
+    assert decision.proofs[0].proof == digest_of_document(
+        ways.proof(verdicts[0], "w0", result=scans.scanned(image, cache).inventory.source.config)
+    )
+    verdict = scans.scanned(image, cache, "critical", proofs=proofs).decision.verdict
+    assert verdict == ("fail" if state == "refuted" else "incomplete")
+
+
+def test_a_proof_of_another_image_is_named(tmp_path: Path, cache: Path) -> None:
+    image = scans.hardened(tmp_path / "image")
+    good, other = *given(tmp_path, image, cache, "same"), tmp_path / "other.json"
+    other.write_bytes(encode(ways.proof()))
+    with pytest.raises(InputError, match="a proof of another image, sha256:") as caught:
+        scans.scanned(image, cache, proofs=(good, str(other)))
+    assert (caught.value.place, caught.value.what[-64:]) == (str(other), ways.RESULT[-64:])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"{}", b"null", encode(ways.plan()), encode(ways.proof()).replace(b"proof/1", b"proof/2")],
+)
+def test_what_is_no_proof_is_told_before_the_image_is_read(tmp_path: Path, cache: Path, data: bytes) -> None:
+    (tmp_path / "proof.json").write_bytes(data)
+    with pytest.raises(InputError, match=r"not a proof document|not valid JSON") as caught:
+        scans.scanned(tmp_path / "gone", cache, proofs=(str(tmp_path / "proof.json"),))
+    assert caught.value.place == str(tmp_path / "proof.json")
+
+
+def test_missing_proof(tmp_path: Path, cache: Path) -> None:
+    with pytest.raises(UnavailableError, match="no such file"):
+        scans.scanned(tmp_path / "gone", cache, proofs=("gone.json",))

@@ -69,6 +69,7 @@ class Layout:
         how: str = "gzip",
         name: str = "latest",
         platform: Any = None,
+        annotations: dict[str, str] | None = None,
         **more: Any,
     ) -> dict[str, Any]:
         """Add an image and return its descriptor, as it stands in the index."""
@@ -78,6 +79,7 @@ class Layout:
             "mediaType": MANIFEST,
             "config": self.blob(config(layers, **more), CONFIG),
             "layers": [self.blob(compressed(layer, how), LAYER + suffix) for layer in layers],
+            **({"annotations": annotations} if annotations else {}),
         }
         descriptor = self.blob(json.dumps(manifest).encode(), MANIFEST)
         descriptor["annotations"] = {"org.opencontainers.image.ref.name": name} if name else {}
@@ -93,10 +95,12 @@ class Layout:
         (self.path / "index.json").write_text(json.dumps(document))
 
 
-def layout(path: Path, *layers: Sequence[Item], how: str = "gzip") -> Path:
+def layout(
+    path: Path, *layers: Sequence[Item], how: str = "gzip", annotations: dict[str, str] | None = None
+) -> Path:
     """Write an OCI layout with one image and return its folder."""
     path.mkdir(parents=True, exist_ok=True)
-    Layout(path).image([tar(items) for items in layers], how=how)
+    Layout(path).image([tar(items) for items in layers], how=how, annotations=annotations)
     return path
 
 

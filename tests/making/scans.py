@@ -75,11 +75,18 @@ def imported(cache: Path) -> Path:
     return cache
 
 
-def scanned(reference: Path | str, cache: Path, *fail_on: str, policy: str = "") -> Report:
-    request = Request(str(reference), cache=str(cache), fail_on=fail_on, policy=policy)
+def scanned(
+    reference: Path | str, cache: Path, *fail_on: str, policy: str = "", proofs: tuple[str, ...] = ()
+) -> Report:
+    request = Request(str(reference), cache=str(cache), fail_on=fail_on, policy=policy, proofs=proofs)
     return scan(request, lambda _done, _total: None)
 
 
 def image(path: Path, *layers: Sequence[Item]) -> Path:
     """Write the small image, or one of other layers, as an OCI layout."""
     return layout(path, *(layers or LAYERS))
+
+
+def hardened(path: Path) -> Path:
+    """Write the small image as Pratique would have made it from another one."""
+    return layout(path, *LAYERS, annotations={"pratique.parent.digest": "sha256:" + "0" * 64})

@@ -7,10 +7,10 @@ from typing import Self
 from rich.text import Text
 
 from pratique.cli.screen import STYLES, Screen, text
+from pratique.formats.text import mib
 from pratique.model.advisory import LEVELS
 from pratique.model.clearance import Attempt, Clearance, StepNote, Tally
 
-_MIB = 1 << 20
 _WIDE = 18
 
 
@@ -85,8 +85,9 @@ def show_clearance(screen: Screen, told: Clearance) -> None:
 
 def _rows(told: Clearance) -> Iterator[tuple[str, str, str]]:
     before, after = told.before, told.after
-    share = f" ({after.compressed / before.compressed:.0%})" if before.compressed else ""
-    yield "Compressed", f"{before.compressed / _MIB:,.1f} MiB", f"{after.compressed / _MIB:,.1f} MiB{share}"
+    known = before.compressed and after.compressed
+    share = f" ({after.compressed / before.compressed:.0%})" if known else ""
+    yield "Compressed", mib(before.compressed), f"{mib(after.compressed)}{share}"
     for kind in before.packages:
         yield f"Packages, {kind}", _packages(before, kind), _packages(after, kind)
     yield "Findings with a fix", f"{before.fixable:,}", f"{after.fixable:,}"
@@ -123,4 +124,5 @@ def _attempt(screen: Screen, attempt: Attempt, number: int, attempts: int) -> No
         for replaced in proof.replaced:
             screen.item(text("-", "yellow"), f"in use, and of another version now: {replaced}")
         if proof.said:
-            screen.item("it said", proof.said)
+            screen.line("  it said:")
+            screen.lines(proof.said, indent=4)

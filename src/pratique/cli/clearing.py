@@ -1,5 +1,7 @@
 """The clear command: the whole way, one line a step, and the table of before and after."""
 
+from pathlib import Path
+
 from pratique.cli.options import (
     Cache,
     Checks,
@@ -26,6 +28,7 @@ from pratique.cli.options import (
     render,
 )
 from pratique.cli.screen import Screen
+from pratique.model.errors import UsageError
 
 
 def clear(
@@ -87,9 +90,19 @@ def clear(
         mirror=mirror,
         unproven=unproven,
     )
-    folder = documents or target.folder.with_name(f"{target.folder.name}.documents")
+    folder = documents or documents_folder(target.folder)
     with LiveView(screen) as view:
         told = clear_and_tell(order, folder, view)
     render(screen, told, form, show_clearance)
     screen.note(f"documents: {folder}")
     return VERDICTS[told.after.verdict] if told.published else VERDICTS["fail"]
+
+
+def documents_folder(image: Path) -> Path:
+    """Return where documents go unless it is said: beside the folder of the new image."""
+    named = image.resolve() if image.name in {"", ".."} else image
+    if not named.name:
+        raise UsageError(
+            "nothing lies beside it", place="--to", remedy="Say where documents go: --documents DIR"
+        )
+    return named.with_name(f"{named.name}.documents")

@@ -1,5 +1,6 @@
 """The harden and prove commands, and their documents on a terminal."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +26,7 @@ from pratique.cli.options import (
     render,
 )
 from pratique.cli.screen import Screen, text
-from pratique.formats.text import plural
+from pratique.formats.text import mib, plural
 from pratique.model.hardening import Hardening
 from pratique.model.proof import Proof
 
@@ -72,18 +73,19 @@ def harden(
     if form is PlainFormat.TABLE:
         screen.line()
         screen.line(
-            text("Not proven yet: ", "yellow"), f"pratique prove {source} {target} -- COMMAND", whole=True
+            text("Not proven yet: ", "yellow"),
+            f"pratique prove {shlex.join([source, str(target)])} -- COMMAND",
+            whole=True,
         )
     return 0
 
 
 def show_hardening(screen: Screen, made: Hardening) -> None:
     """Print what became of every layer."""
-    before, after = (sum(getattr(layer, n) for layer in made.layers) for n in ("size_before", "size"))
+    before, after = made.sizes()
     screen.line(text(made.manifest, "bold"))
-    screen.line(
-        f"{before / _MIB:,.1f} MiB became {after / _MIB:,.1f} MiB in {plural(len(made.layers), 'layer')}"
-    )
+    sizes = f"{mib(before)} became {mib(after)}" if before and after else "Sizes not known"
+    screen.line(f"{sizes} in {plural(len(made.layers), 'layer')}")
     screen.line()
     rows = (
         (
@@ -101,7 +103,7 @@ def show_hardening(screen: Screen, made: Hardening) -> None:
 
 
 def _size(size: int) -> str:
-    return f"{size / _MIB:,.1f} MiB" if size >= _MIB else f"{size:,} B" if size else "-"
+    return mib(size) if size >= _MIB else f"{size:,} B" if size else "-"
 
 
 def prove(
@@ -188,4 +190,4 @@ def show_proof(screen: Screen, proof: Proof) -> None:
             screen.item("-", replaced)
     if proof.said:
         screen.heading("The new image's run said")
-        screen.line(proof.said)
+        screen.lines(proof.said)

@@ -169,8 +169,26 @@ def _decision(screen: Screen, report: Report) -> None:
             screen.item("", text(gap_text(gap), "dim"), indent=4)
     for unused in decision.unused:
         screen.item(text("-", "yellow"), f"acceptance without effect: {unused}")
+    _work(screen, decision)
     if report.findings.clock != "system":
         screen.line(text(f"  Judged as of {decision.created:%Y-%m-%d} ({report.findings.clock})", "yellow"))
+
+
+def _work(screen: Screen, decision: Decision) -> None:
+    """Print whether an image that Pratique made was shown to do its work; of any other image, nothing."""
+    by, weak, bad = (
+        ", ".join(dict.fromkeys(p.phase for p in decision.proofs if verdict in {"", p.verdict}))
+        for verdict in ("", "weak", "different")
+    )
+    words = {
+        "proven": (f"proven by {by}", "green"),
+        "weakly proven": (f"weakly proven by {by}: exit codes alone were compared by {weak}", "yellow"),
+        "unproven": ("unproven: made by Pratique, and no proof was given", "yellow"),
+        "refuted": (f"refuted by {bad}", "red"),
+    }
+    if decision.work in words:
+        said, style = words[decision.work]
+        screen.line("  Work: ", text(said, style))
 
 
 def _accepted(decision: Decision) -> dict[Acceptance, list[Gap]]:

@@ -74,6 +74,11 @@ class Screen:
         line = Text.assemble(*(text(s) if isinstance(s, str) else s for s in spans))
         self._out.print(line, soft_wrap=whole)
 
+    def lines(self, said: str, *, indent: int = 2) -> None:
+        """Print what a program wrote, each of its lines on its own."""
+        for line in said.split("\n"):
+            self._out.print(Padding(text(line), (0, 0, 0, indent)))
+
     def item(self, label: str | Text, value: str | Text, *, indent: int = 2) -> None:
         """Print a label and a text whose further lines hang below its first."""
         grid = Table.grid(padding=(0, 1, 0, 0))

@@ -7,6 +7,7 @@ from pathlib import Path
 from pratique.flows.inventory import Taken
 from pratique.flows.setting import Setting
 from pratique.harden import python_target
+from pratique.model.digest import parse_digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.plan import Artifact, Plan
 from pratique.repositories import apt, debian
@@ -17,6 +18,7 @@ def fetch_artifacts(plan: Plan, taken: Taken, here: Setting) -> dict[Artifact, P
     """Return the file of every artifact of a plan; what is in the cache already is checked and used.
 
     Raises:
+        InputError: the plan names a file by no digest.
         UntrustedError: a repository sends something else than the plan names.
         UnavailableError: a repository or the disk refuses.
     """
@@ -28,17 +30,18 @@ def fetch_artifacts(plan: Plan, taken: Taken, here: Setting) -> dict[Artifact, P
 
 
 def _place(artifact: Artifact, cache: Path) -> Path:
-    return cache / "artifacts" / artifact.digest.removeprefix("sha256:")
+    digest = parse_digest(artifact.digest, place=f"plan: {artifact.name[:80]}")
+    return cache / "artifacts" / digest.removeprefix("sha256:")
 
 
 def _kept(artifact: Artifact, cache: Path) -> Path | None:
-    """Return a file that was fetched before and is still what it was."""
+    """Return a file that was fetched before, under the name that the plan gives it, and is still what it was."""
     folder = _place(artifact, cache)
-    names = [item for item in folder.iterdir() if item.suffix != ".part"] if folder.is_dir() else []
-    for path in names:
-        with path.open("rb") as file:
-            if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == artifact.digest:
-                return path
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name == artifact.filename and path.is_file():
+            with path.open("rb") as file:
+                if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == artifact.digest:
+                    return path
     return None
 
 

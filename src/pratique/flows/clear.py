@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pratique.flows.clearance import Tried, Way, clearance, documents, write_documents
+from pratique.flows.inventory import readable
 from pratique.flows.journal import Journal, Watcher
 from pratique.flows.road import Order, Road
 from pratique.flows.setting import setting
@@ -46,7 +47,8 @@ def clear(order: Order, watcher: Watcher) -> Way:
     published = order.unproven or after.decision.work in {"proven", "weakly proven"}
     if published:  # 5
         road.publish(last)
-    return Way(order.request.reference, str(order.target), before, base, usages, attempts, after, published)
+    names = readable(order.request.reference), readable(str(order.target))
+    return Way(*names, before, base, usages, attempts, after, published)
 
 
 def _attempts(

@@ -1,5 +1,6 @@
 """The way of an image told in numbers and documents, and written down."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import NamedTuple
 
 from pratique.flows.outputs import SBOMS
 from pratique.flows.rbom import with_usages
+from pratique.flows.steps import unfixed_text
 from pratique.formats.documents import Report, digest_of_document, encode
+from pratique.formats.text import one_line
 from pratique.model.advisory import LEVELS
 from pratique.model.base import Base
 from pratique.model.clearance import Attempt, Clearance, ProofLine, StepNote, Tally
@@ -19,6 +22,8 @@ from pratique.model.proof import Compared, Proof
 from pratique.model.usage import Usage
 from pratique.profile import combined
 from pratique.storage import write_atomic
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 
 class Tried(NamedTuple):
@@ -50,8 +55,7 @@ def documents(way: Way) -> dict[str, bytes]:
         found[f"{name}/inventory.json"] = encode(report.inventory)
         found[f"{name}/findings.json"] = encode(report.findings)
         found[f"{name}/decision.json"] = encode(report.decision)
-    for usage in way.usages:
-        found[f"usage-{_phase(usage)}.json"] = encode(usage)
+    found |= {f"usage-{name}.json": encode(usage) for name, usage in _by_phase(way.usages)}
     for number, tried in enumerate(way.attempts[:-1], 1):
         found[f"attempt-{number}/plan.json"] = encode(tried.plan)
         found |= {f"attempt-{number}/proof-{p.phase}.json": encode(p) for p in tried.proofs}
@@ -63,15 +67,22 @@ def documents(way: Way) -> dict[str, bytes]:
     return found
 
 
-def _phase(usage: Usage) -> str:
-    return "-".join(run.phase for run in usage.runs) or "none"
+def _by_phase(usages: Sequence[Usage]) -> Iterator[tuple[str, Usage]]:
+    """Yield usages with a name for each, made of their phases: a document of somebody else's may hold any text there."""
+    taken: set[str] = set()
+    for number, usage in enumerate(usages, 1):
+        name = _NOT_IN_NAMES.sub("_", "-".join(run.phase for run in usage.runs))[:64] or "none"
+        while name in taken:
+            name = f"{name}-{number}"
+        taken.add(name)
+        yield name, usage
 
 
 def clearance(way: Way, steps: Sequence[StepNote], found: Mapping[str, bytes]) -> Clearance:
     """Return the document that tells a way."""
     last = way.attempts[-1].hardening
     used: set[tuple[str, str]] = {(p.type, p.name) for p in _used(way)}
-    sizes = [sum(getattr(layer, name) for layer in last.layers) for name in ("size_before", "size")]
+    sizes = last.sizes()
     return Clearance(
         tool=last.tool,
         created=last.created,
@@ -86,7 +97,7 @@ def clearance(way: Way, steps: Sequence[StepNote], found: Mapping[str, bytes]) -
         before=_tally(way.before, used, sizes[0]),
         after=_tally(way.after, used, sizes[1]),
         attempts=tuple(_attempt(tried) for tried in way.attempts),
-        unfixed=tuple(_unfixed(way.attempts[-1].plan)),
+        unfixed=tuple(map(unfixed_text, way.attempts[-1].plan.unfixed)),
         steps=tuple(steps),
         documents={name: digest_of(data) for name, data in sorted(found.items())},
         untouched=way.attempts[-1].plan.untouched,
@@ -154,9 +165,4 @@ def told(compared: Compared) -> str:
     within = f" within {compared.tolerance:g}" if compared.tolerance else ""
     masked = f", without {', '.join(compared.masked)}" if compared.masked else ""
     values = compared.before if compared.same else f"{compared.before} -> {compared.after}"
-    return f"{name}{within}{masked}: {'the same' if compared.same else 'different'} ({values})"
-
-
-def _unfixed(plan: Plan) -> Iterator[str]:
-    for one in plan.unfixed:
-        yield f"{one.package.partition('#')[0]}: {len(one.findings)} findings: {one.reason}"
+    return one_line(f"{name}{within}{masked}: {'the same' if compared.same else 'different'} ({values})")

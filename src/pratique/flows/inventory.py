@@ -44,12 +44,11 @@ def take_inventory(reference: str, platform: str, clock: Clock, progress: Progre
     found = catalog(tree)
     gaps = (*found.gaps, *_anomalies(facts, tree))
     files, loose = unowned(tree, found.packages)
-    named = os.fsencode(reference).decode("utf-8", "backslashreplace")
     inventory = Inventory(
         tool=__version__,
         created=clock.now,
         clock=clock.source,
-        source=replace(image.source, reference=named),
+        source=replace(image.source, reference=readable(reference)),
         distribution=distribution(tree),
         layers=tuple(_layers(image, facts)),
         packages=found.packages,
@@ -59,6 +58,11 @@ def take_inventory(reference: str, platform: str, clock: Clock, progress: Progre
         unowned=loose,
     )
     return Taken(image, facts, tree, inventory)
+
+
+def readable(reference: str) -> str:
+    """Return a reference as text that a document can hold; bytes of a path that are no UTF-8 come as escapes."""
+    return os.fsencode(reference).decode("utf-8", "backslashreplace")
 
 
 def _layers(image: Image, facts: Sequence[LayerFacts]) -> Iterator[Layer]:

@@ -5,6 +5,7 @@ when it is done, whole or not at all; a killed run has lost the step that it was
 """
 
 import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -56,11 +57,13 @@ class Journal:
     Args:
         folder: of the journal.
         watcher: is told of every step.
+        version: of Pratique; what another one did is done anew.
     """
 
-    def __init__(self, folder: Path, watcher: Watcher) -> None:
+    def __init__(self, folder: Path, watcher: Watcher, *, version: str = __version__) -> None:
         self._folder = folder
         self._watcher = watcher
+        self._version = version
 
     def step(
         self,
@@ -82,8 +85,8 @@ class Journal:
         """
         self._watcher.started(name)
         begun = time.monotonic()
-        words = "\0".join([__version__, name, *map(str, inputs)])
-        path = self._folder / f"{hashlib.sha256(words.encode()).hexdigest()}.json"
+        words = json.dumps([self._version, name, *map(str, inputs)])  # names of files may be no UTF-8
+        path = self._folder / f"{hashlib.sha256(words.encode('ascii')).hexdigest()}.json"
         found = self._known(path, kind)
         again = found is not None and holds(found)
         if found is None or not again:
@@ -96,6 +99,6 @@ class Journal:
     def _known(path: Path, kind: type[T]) -> T | None:
         """Return an earlier result; a journal that cannot be read is no reason to stop."""
         try:
-            return read(read_whole(path, _LIMIT), kind, str(path)) if path.exists() else None
+            return read(read_whole(path, _LIMIT), kind, str(path))
         except PratiqueError:
             return None

@@ -11,7 +11,7 @@ from pratique.advisories import open_snapshot
 from pratique.checks import describe_base
 from pratique.flows.clearance import Tried
 from pratique.flows.harden import hardened
-from pratique.flows.inventory import Taken, take_inventory
+from pratique.flows.inventory import Taken, readable, take_inventory
 from pratique.flows.journal import Journal
 from pratique.flows.plan import Wishes, planned
 from pratique.flows.profile import profiled
@@ -21,7 +21,7 @@ from pratique.flows.runs import Scenario
 from pratique.flows.scan import Request, database, policy_of, report
 from pratique.flows.setting import Setting
 from pratique.formats.documents import Report, digest_of_document, encode
-from pratique.image import Target, holds, open_image, publish
+from pratique.image import Target, check_target, holds, open_image, publish
 from pratique.model.base import Base
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import UnsupportedError
@@ -70,11 +70,13 @@ class Road:
         self._journal = journal
         self._order = order
         self._here = here
-        source = open_image(order.request.reference, platform=order.request.platform).source
+        image = open_image(order.request.reference, platform=order.request.platform)
+        source = image.source
         if source.config is None:
             raise UnsupportedError(
                 "an unpacked root cannot be cleared", place=source.reference, remedy="Name an image"
             )
+        check_target(order.target, image)
         self.identity = source.digest or source.config
         self._knowledge = open_snapshot(database(order.request.cache))
         self._policy = policy_of(order.request)
@@ -92,7 +94,7 @@ class Road:
         if made.result not in self._candidates:
             reference = str(self._place(tried.plan, made))
             taken = take_inventory(reference, "", self._here.clock, lambda _d, _t: None)
-            source = replace(taken.inventory.source, reference=str(self._order.target))
+            source = replace(taken.inventory.source, reference=readable(str(self._order.target)))
             inventory = replace(taken.inventory, source=source)
             self._candidates[made.result] = taken._replace(inventory=inventory)
         return self._candidates[made.result]
@@ -108,7 +110,13 @@ class Road:
             name,
             inputs,
             Report,
-            lambda: report(taken().inventory, self._policy, self._knowledge, clock, proofs),
+            lambda: report(
+                taken().inventory,
+                self._policy,
+                self._knowledge,
+                clock,
+                {f"proof by {p.phase}": p for p in proofs},
+            ),
         )
 
     def base(self, before: Report) -> Base:

@@ -1,7 +1,8 @@
 """Inventory, findings, decision: the main road."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -61,13 +62,14 @@ def scan(request: Request, progress: Progress) -> Report:
     """Return the three documents of an image.
 
     Raises:
-        PratiqueError: the image, policy or snapshot cannot be read.
+        InputError: a proof is of another image.
+        PratiqueError: the image, policy, snapshot or a proof cannot be read.
     """
     clock = read_clock()
     policy = policy_of(request)
     knowledge = open_snapshot(database(request.cache))
+    proofs = {place: read(read_whole(Path(place), _PROOF), Proof, place) for place in request.proofs}
     inventory = take_inventory(request.reference, request.platform, clock, progress).inventory
-    proofs = [read(read_whole(Path(p), _PROOF), Proof, p) for p in request.proofs]
     return report(inventory, policy, knowledge, clock, proofs)
 
 
@@ -76,24 +78,33 @@ def report(
     policy: Policy | None,
     knowledge: Knowledge,
     clock: Clock,
-    proofs: Sequence[Proof] = (),
+    proofs: Mapping[str, Proof] = MappingProxyType({}),
 ) -> Report:
     """Return the three documents of an inventory.
+
+    Args:
+        inventory: of the image.
+        policy: None for no judgement.
+        knowledge: what advisories say.
+        clock: the moment of judgement.
+        proofs: of the image, by the places that they came from.
 
     Raises:
         InputError: a proof is of another image.
     """
     findings = _findings(inventory, knowledge, clock)
-    work = Work(PARENT in inventory.source.claims, tuple(_note(proof, inventory) for proof in proofs))
+    work = Work(
+        PARENT in inventory.source.claims, tuple(_note(p, inventory, place) for place, p in proofs.items())
+    )
     decision = decide(findings, digest_of_document(findings), policy, clock.now, work)
     return Report(inventory=inventory, findings=findings, decision=decision)
 
 
-def _note(proof: Proof, inventory: Inventory) -> ProofNote:
+def _note(proof: Proof, inventory: Inventory, place: str) -> ProofNote:
     if proof.result != inventory.source.config:
         raise InputError(
             f"a proof of another image, {proof.result}",
-            place=inventory.source.reference,
+            place=place,
             remedy="Name the proof of this image, or prove it",
         )
     return ProofNote(proof=digest_of_document(proof), phase=proof.phase, verdict=proof.verdict)

@@ -5,11 +5,11 @@ from typing import Any, Protocol
 
 from pratique.flows.journal import Step
 from pratique.formats.documents import Report
-from pratique.formats.text import gap_text, plural
+from pratique.formats.text import gap_text, one_line, plural
 from pratique.model.base import Base
 from pratique.model.clearance import StepNote
 from pratique.model.hardening import Hardening
-from pratique.model.plan import Plan
+from pratique.model.plan import Plan, Unfixed
 from pratique.model.proof import Proof
 from pratique.model.usage import Usage
 
@@ -59,7 +59,11 @@ class Teller:
         if len(left) > _OPEN:
             left = (*left[: _OPEN - 1], f"and {len(left) - _OPEN + 1} more, in the step's document")
         note = StepNote(
-            name=step.name, seconds=round(step.seconds, 1), again=step.again, text=text, open=left
+            name=step.name,
+            seconds=round(step.seconds, 1),
+            again=step.again,
+            text=one_line(text),
+            open=tuple(map(one_line, left)),
         )
         self.notes.append(note)
         self._view.ended(note)
@@ -68,16 +72,17 @@ class Teller:
 def _report(report: Report) -> Line:
     inventory, decision = report.inventory, report.decision
     types = sorted({p.type for p in inventory.packages})
-    packages = ", ".join(f"{sum(p.type == t for p in inventory.packages):,} {t}" for t in types)
+    counted = ", ".join(f"{sum(p.type == t for p in inventory.packages):,} {t}" for t in types)
     severe = decision.counts["critical"] + decision.counts["high"]
     found = plural(len(report.findings.findings), "finding")
-    text = f"{packages}; {found}, {severe:,} critical or high; {decision.verdict}"
+    text = f"{counted or 'no package'}; {found}, {severe:,} critical or high; {decision.verdict}"
     return text, tuple(gap_text(g.gap) for g in decision.gaps if g.accepted is None)
 
 
 def _base(base: Base) -> Line:
     name = base.distribution.name if base.distribution else "no distribution that is known"
-    until = f" until {base.support.extended or base.support.regular}" if base.support else ""
+    word = "on" if base.state == "ended" else "until"
+    until = f" {word} {base.support.extended or base.support.regular}" if base.support else ""
     left = () if base.layers else ("which layers are the base cannot be told",)
     return f"{plural(base.layers, 'layer')} of {name}, {base.state}{until}", left
 
@@ -95,23 +100,26 @@ def _plan(plan: Plan) -> Line:
     size = sum(s.bytes for s in removed) / _MIB
     text = (
         f"{plural(len(removed), 'package')} to remove ({size:,.0f} MiB), "
-        f"{len(plan.steps) - len(removed):,} to install; {plural(ended, 'finding')} end"
+        f"{len(plan.steps) - len(removed):,} to install; {plural(ended, 'finding')} end{'s' if ended == 1 else ''}"
     )
     if plan.keep:
         text += f"; kept by request: {', '.join(plan.keep)}"
-    left = (
-        f"{u.package.partition('#')[0]}: {plural(len(u.findings), 'finding')}: {u.reason}"
-        for u in plan.unfixed
-    )
-    return text, tuple(left)
+    return text, tuple(map(unfixed_text, plan.unfixed))
+
+
+def unfixed_text(one: Unfixed) -> str:
+    """Return in one line what a plan cannot end, and why."""
+    return one_line(f"{one.package.partition('#')[0]}: {plural(len(one.findings), 'finding')}: {one.reason}")
 
 
 def _hardening(made: Hardening) -> Line:
-    before, after = (sum(getattr(layer, n) for layer in made.layers) for n in ("size_before", "size"))
+    before, after = made.sizes()
+    sizes = "sizes not known"
+    if before and after:
+        sizes = f"{before / _MIB:,.0f} MiB became {after / _MIB:,.0f} MiB ({after / before:.0%})"
     states = [layer.state for layer in made.layers]
-    share = f" ({after / before:.0%})" if before else ""
     text = (
-        f"{before / _MIB:,.0f} MiB became {after / _MIB:,.0f} MiB{share}; {states.count('kept')} layers kept, "
+        f"{sizes}; {plural(states.count('kept'), 'layer')} kept, "
         f"{states.count('rewritten')} rewritten, {states.count('added')} added"
     )
     return text, (*([f"dpkg --audit: {made.audit}"] if made.audit else []), *made.notes)

@@ -11,11 +11,9 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from pratique.formats.text import plural, visible
+from pratique.formats.text import mib, visible
 from pratique.model.advisory import LEVELS
 from pratique.model.clearance import Clearance
-
-_MIB = 1 << 20
 
 
 def html(clearance: Clearance) -> bytes:
@@ -23,7 +21,7 @@ def html(clearance: Clearance) -> bytes:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"mib": _mib, "seen": lambda value: visible(str(value)), "plural": plural}
+    environment.filters |= {"mib": mib, "seen": lambda value: visible(str(value)), "said": _said}
     style = _template("clearance.css")
     allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     page = environment.from_string(_template("clearance.html"))
@@ -35,5 +33,6 @@ def _template(name: str) -> str:
     return files("pratique.formats").joinpath(f"templates/{name}").read_text("utf-8")
 
 
-def _mib(size: int) -> str:
-    return f"{size / _MIB:,.1f} MiB"
+def _said(text: str) -> str:
+    """Return what a program wrote, with its line ends."""
+    return "\n".join(map(visible, text.split("\n")))

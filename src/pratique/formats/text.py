@@ -19,6 +19,17 @@ def visible(text: str) -> str:
     return _HARMFUL.sub(lambda found: _escape(found[0]), text)
 
 
+def one_line(text: str, limit: int = 400) -> str:
+    """Return foreign text as one harmless line: blanks and line ends as single blanks, the rest of a long text left out."""
+    line = visible(" ".join(text[: 4 * limit].split()))
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+
+
+def mib(size: int) -> str:
+    """Return a number of bytes in MiB; 0 stands for a size that is not known."""
+    return f"{size / (1 << 20):,.1f} MiB" if size else "not known"
+
+
 def _escape(character: str) -> str:
     number = ord(character)
     if number < 0x100:

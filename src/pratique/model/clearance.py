@@ -15,7 +15,7 @@ class Tally(Struct, frozen=True, kw_only=True):
     """An image in numbers.
 
     Attributes:
-        compressed: bytes of all layers as stored.
+        compressed: bytes of all layers as stored; 0 where the source does not tell.
         packages: type of package -> how many.
         used: of these, how many a workload used.
         findings: severity -> how many findings, of packages that a workload used.

@@ -51,3 +51,9 @@ class Hardening(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prat
     layers: tuple[LayerChange, ...]
     audit: str
     notes: tuple[str, ...]
+
+    def sizes(self) -> tuple[int, int]:
+        """Return the bytes of all layers as stored before and now; 0 where the source does not tell them all."""
+        before = [layer.size_before for layer in self.layers if layer.before]
+        now = [layer.size for layer in self.layers]
+        return sum(before) if all(before) else 0, sum(now) if all(now) else 0
