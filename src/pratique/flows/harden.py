@@ -12,7 +12,7 @@ from pratique.flows.scan import Request
 from pratique.flows.setting import Setting, setting
 from pratique.formats.documents import digest_of_document, read
 from pratique.harden import audit
-from pratique.image import Change, Relayered, Target, Upper, write_image
+from pratique.image import Change, Relayered, Target, Upper, check_target, write_image
 from pratique.model.errors import InputError
 from pratique.model.hardening import Hardening, LayerChange
 from pratique.model.plan import Plan
@@ -47,6 +47,7 @@ def hardened(taken: Taken, plan: Plan, target: Target, here: Setting) -> Hardeni
     3. Write the changed layers, and the image: its tag last.
     """
     _check(taken, plan)
+    check_target(target, taken.image)
     here.note("fetching packages")
     files = fetch_artifacts(plan, taken, here)  # 1
     root = unpacked(taken, here)
