@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pratique.flows.clear import Order, _attempts
 from pratique.flows.clearance import Tried
 from pratique.flows.journal import Journal, Step
-from pratique.flows.road import Road
+from pratique.flows.road import Road, programs
 from pratique.flows.scan import Request
 from pratique.flows.setting import setting
 from pratique.formats.documents import Report, encode
@@ -124,3 +124,12 @@ def test_what_a_proof_misses_stays_in_the_next_plan(
     attempts = _attempts(cast("Road", trying), ways.before(), (), ("x",))
     assert trying.kept == kept
     assert [tried.plan.keep for tried in attempts] == kept
+
+
+def test_a_changed_script_is_another_command(tmp_path: Path) -> None:
+    script = tmp_path / "drive.py"
+    script.write_text("one")
+    first = programs(("python3", str(script), "--flag", "no such file"))
+    script.write_text("two")
+    second = programs(("python3", str(script), "--flag", "no such file"))
+    assert (len(first), first[0], first[1] == second[1]) == (2, second[0], False)

@@ -139,3 +139,8 @@ def test_damaged_requirements_keep_nothing_and_break_nothing() -> None:
 def test_circles_end() -> None:
     a, b = deb("a", "b"), deb("b", "a")
     assert set(kept([a, b], used(a))) == {"a", "b"}
+
+
+def test_a_person_may_spell_a_distribution_otherwise() -> None:
+    flask = pypi("Flask")
+    assert kept([flask], used(), "flask") == {"Flask": "kept by request"}

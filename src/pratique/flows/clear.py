@@ -47,6 +47,7 @@ def clear(order: Order, watcher: Watcher) -> Way:
     published = order.unproven or after.decision.work in {"proven", "weakly proven"}
     if published:  # 5
         road.publish(last)
+    road.tidy(attempts)
     names = readable(order.request.reference), readable(str(order.target))
     return Way(*names, before, base, usages, attempts, after, published)
 

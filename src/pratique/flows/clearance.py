@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pratique.ecosystems.names import comparable
 from pratique.flows.outputs import SBOMS
 from pratique.flows.rbom import with_usages
 from pratique.flows.steps import unfixed_text
@@ -81,7 +82,7 @@ def _by_phase(usages: Sequence[Usage]) -> Iterator[tuple[str, Usage]]:
 def clearance(way: Way, steps: Sequence[StepNote], found: Mapping[str, bytes]) -> Clearance:
     """Return the document that tells a way."""
     last = way.attempts[-1].hardening
-    used: set[tuple[str, str]] = {(p.type, p.name) for p in _used(way)}
+    used: set[tuple[str, str]] = {comparable(p.type, p.name) for p in _used(way)}
     sizes = last.sizes()
     return Clearance(
         tool=last.tool,
@@ -123,7 +124,7 @@ def _used(way: Way) -> Iterator[Package]:
 
 def _tally(report: Report, used: set[tuple[str, str]], compressed: int) -> Tally:
     packages = report.inventory.packages
-    ran = {p.id for p in packages if (p.type, p.name) in used}
+    ran = {p.id for p in packages if comparable(p.type, p.name) in used}
     levels = [
         Counter(f.severity.level for f in report.findings.findings if (f.package in ran) is r)
         for r in (True, False)

@@ -85,9 +85,8 @@ class Journal:
         """
         self._watcher.started(name)
         begun = time.monotonic()
-        words = json.dumps([self._version, name, *map(str, inputs)])  # names of files may be no UTF-8
-        path = self._folder / f"{hashlib.sha256(words.encode('ascii')).hexdigest()}.json"
-        found = self._known(path, kind)
+        path = self._path(name, inputs)
+        found = self._read(path, kind)
         again = found is not None and holds(found)
         if found is None or not again:
             found = function()
@@ -95,8 +94,16 @@ class Journal:
         self._watcher.ended(Step(name, time.monotonic() - begun, again, found))
         return found
 
+    def known(self, name: str, inputs: Iterable[object], kind: type[T]) -> T | None:
+        """Return what was made before of these inputs; None where nothing was."""
+        return self._read(self._path(name, inputs), kind)
+
+    def _path(self, name: str, inputs: Iterable[object]) -> Path:
+        words = json.dumps([self._version, name, *map(str, inputs)])  # names of files may be no UTF-8
+        return self._folder / f"{hashlib.sha256(words.encode('ascii')).hexdigest()}.json"
+
     @staticmethod
-    def _known(path: Path, kind: type[T]) -> T | None:
+    def _read(path: Path, kind: type[T]) -> T | None:
         """Return an earlier result; a journal that cannot be read is no reason to stop."""
         try:
             return read(read_whole(path, _LIMIT), kind, str(path))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from pratique.ecosystems.names import comparable
 from pratique.ecosystems.python import marker_environment, version_key
 from pratique.flows.inventory import Progress
 from pratique.flows.rbom import read_usages
@@ -24,8 +25,8 @@ from pratique.harden import (
     python_target,
     slim,
 )
-from pratique.model.errors import UnsupportedError
-from pratique.model.inventory import Package
+from pratique.model.errors import UnsupportedError, UsageError
+from pratique.model.inventory import Inventory, Package
 from pratique.model.plan import Artifact, Plan
 from pratique.model.usage import Usage
 from pratique.repositories import apt, debian
@@ -80,6 +81,7 @@ def make_plan(request: Request, wishes: Wishes, progress: Progress) -> Plan:
 
 def planned(report: Report, usages: Sequence[Usage], wishes: Wishes, cache: Path) -> Plan:
     """Return the plan for an image that was judged; raises as ``make_plan`` does."""
+    _check_keep(wishes.keep, report.inventory)
     target = python_target(report.inventory, [p.id for p in report.inventory.packages])
     slimmed = _slimmed(report, usages, wishes, target)  # 2
     debs = _debian(report, slimmed, wishes.mirror, cache, report.findings.created)  # 3
@@ -90,6 +92,22 @@ def planned(report: Report, usages: Sequence[Usage], wishes: Wishes, cache: Path
         slimmed, report.findings.findings, upgrades, refused, evidence=evidence, added=wheels.added
     )  # 5
     return _document(report, usages, wishes, outcome)
+
+
+def _check_keep(keep: Sequence[str], inventory: Inventory) -> None:
+    """A name that keeps nothing was meant to keep something.
+
+    Raises:
+        UsageError: the image has no package of that name.
+    """
+    names = {comparable(p.type, p.name) for p in inventory.packages}
+    for name in keep:
+        if not {("deb", name), comparable("pypi", name)} & names:
+            raise UsageError(
+                f"no package of this name: {name[:60]!r}",
+                place="--keep",
+                remedy="See pratique sbom for the names",
+            )
 
 
 def _slimmed(report: Report, usages: Sequence[Usage], wishes: Wishes, target: PythonTarget | None) -> Slim:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
+from pratique.ecosystems.names import comparable
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.profile import image_digest, unpacked
 from pratique.flows.runs import Run, Scenario, check_original, run_scenario, said
@@ -122,15 +123,15 @@ def _first_files(
 
 
 def _lost(used: dict[str, tuple[Package, str]], after: Taken) -> Iterator[Lost]:
-    there = {(p.type, p.name) for p in after.inventory.packages}
+    there = {comparable(p.type, p.name) for p in after.inventory.packages}
     for package, path in used.values():
-        if (package.type, package.name) not in there:
+        if comparable(package.type, package.name) not in there:
             yield Lost(package=package.id, name=package.name, path=path)
 
 
 def _replaced(used: dict[str, tuple[Package, str]], after: Taken) -> Iterator[str]:
-    versions = {(p.type, p.name): p.version for p in after.inventory.packages}
+    versions = {comparable(p.type, p.name): p.version for p in after.inventory.packages}
     for package, _ in used.values():
-        now = versions.get((package.type, package.name), package.version)
+        now = versions.get(comparable(package.type, package.name), package.version)
         if now != package.version:
             yield f"{package.name} {package.version} -> {now}"

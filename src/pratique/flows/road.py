@@ -1,5 +1,7 @@
 """The steps of an image's way, each of them in the journal; where a new image waits for its proof, and goes then."""
 
+import hashlib
+import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +25,7 @@ from pratique.flows.setting import Setting
 from pratique.formats.documents import Report, digest_of_document, encode
 from pratique.image import Target, check_target, holds, open_image, publish
 from pratique.model.base import Base
-from pratique.model.digest import Digest, digest_of
+from pratique.model.digest import Digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.hardening import Hardening
 from pratique.model.plan import Plan
@@ -132,11 +134,10 @@ class Road:
         if self._order.usages:
             return read_usages(self._order.usages, before.inventory)
         workloads = [s.workload for s in self._order.scenarios]
-        inventory = digest_of_document(before.inventory)
         return [
             self._journal.step(
                 f"profile {w.phase}",
-                [inventory, digest_of(encode(w))],
+                [self.identity, encode(w), *programs(w.drive.command if w.drive else ())],
                 Usage,
                 lambda w=w: profiled(self._named(before), w, self._here),  # type: ignore[misc]
             )
@@ -163,15 +164,24 @@ class Road:
             [digest_of_document(plan), self.identity],
             Hardening,
             lambda: hardened(self._named(before), plan, self._staging(plan), self._here),
-            holds=lambda h: holds(self._place(plan, h), h.manifest),
+            holds=lambda h: holds(self._place(plan, h), h.manifest) or self._refuted(h),
         )
         tried = Tried(plan, made, ())
         return tried._replace(proofs=tuple(self._proof(before, tried, s) for s in self._order.scenarios))
 
+    def _refuted(self, made: Hardening) -> bool:
+        """Say whether every proof of a candidate is known and one failed: then nobody needs the candidate itself."""
+        proofs = [self._journal.known(*self._proof_key(made, s), Proof) for s in self._order.scenarios]
+        return all(proofs) and any(p.verdict == "different" for p in proofs if p)
+
+    def _proof_key(self, made: Hardening, scenario: Scenario) -> tuple[str, list[object]]:
+        drive = scenario.workload.drive
+        used = programs((*scenario.check, *(drive.command if drive else ())))
+        return f"prove {scenario.workload.phase}", [self.identity, made.result, encode(scenario), *used]
+
     def _proof(self, before: Report, tried: Tried, scenario: Scenario) -> Proof:
         return self._journal.step(
-            f"prove {scenario.workload.phase}",
-            [self.identity, tried.hardening.result, digest_of(encode(scenario))],
+            *self._proof_key(tried.hardening, scenario),
             Proof,
             lambda: proved(self._named(before), self.candidate(tried), scenario, self._here),
         )
@@ -186,10 +196,31 @@ class Road:
         return self._order.target if holds(self._order.target, made.manifest) else self._staging(plan)
 
     def publish(self, tried: Tried) -> None:
-        """Copy a candidate to where it was asked for, tag last; then let go of what was made on the way."""
+        """Copy a candidate to where it was asked for, tag last.
+
+        Raises:
+            UnavailableError: the candidate is gone.
+        """
         made = tried.hardening
         place = self._place(tried.plan, made)
         if place != self._order.target:
             publish(place, made.manifest, self._order.target)
             forget(place.folder)
-        forget(self._here.cache / "roots" / made.result.removeprefix("sha256:"))
+
+    def tidy(self, attempts: Sequence[Tried]) -> None:
+        """Let go of what was made on the way: files of every candidate, and the candidates that were refuted and mended."""
+        for tried in attempts:
+            forget(self._here.cache / "roots" / tried.hardening.result.removeprefix("sha256:"))
+        for tried in attempts[:-1]:
+            forget(self._staging(tried.plan).folder)
+
+
+def programs(command: Sequence[str]) -> list[str]:
+    """Return the digests of the files of this machine that a command names: a changed script is another command."""
+    found = []
+    for word in command:
+        path = Path(shutil.which(word) or word)
+        if path.is_file():
+            with path.open("rb") as file:
+                found.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return found

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 
 from pratique.ecosystems import debian_depends, python
+from pratique.ecosystems.names import comparable
 from pratique.model.errors import InputError
 from pratique.model.inventory import Inventory, Package
 from pratique.model.usage import Usage
@@ -46,7 +47,7 @@ def slim(
         environment: PEP 508 markers of the image's Python.
     """
     top = [p for p in inventory.packages if not p.vendored_in]
-    kept = dict(_roots(top, usages, set(keep)))  # 1
+    kept = dict(_roots(top, usages, {name for word in keep for name in (word, python.normalise(word))}))  # 1
     needs = _Needs(top, environment)
     waiting = list(kept)
     while waiting:  # 2
@@ -63,7 +64,7 @@ def slim(
 def _roots(top: Sequence[Package], usages: Sequence[Usage], keep: set[str]) -> Iterator[tuple[str, str]]:
     used = {u.package: u.phases for usage in usages for u in usage.packages if u.state == "used"}
     for package in top:
-        if package.name in keep:
+        if comparable(package.type, package.name)[1] in keep:
             yield package.id, "kept by request"
         elif package.id in used:
             yield package.id, f"used by {', '.join(used[package.id])}"

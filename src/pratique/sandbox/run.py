@@ -147,7 +147,8 @@ class Service:
 def _explain(said: str) -> None:
     """Raise what ``launch.py`` says; a job may end with its exit code too."""
     if said.startswith("sandbox: "):
-        raise UnavailableError(said, remedy="Run as root on a kernel with overlayfs")
+        remedy = "Run as root, with CAP_SYS_ADMIN, on a kernel with overlayfs"
+        raise UnavailableError(said, remedy=remedy)
     if said.startswith("image: "):
         what, _, place = said.removeprefix("image: ").partition(": ")
         raise InputError(
