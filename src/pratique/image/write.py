@@ -95,7 +95,7 @@ def write_image(target: Target, image: Image, change: Change) -> tuple[Digest, D
     with locked(target.folder):
         _layout(target.folder)  # 1
         index = _index(target, image.source.digest or "")
-        store = _Store(target.folder)
+        store = Store(target.folder)
         layers = [store.layer(layer) for layer in change.layers]  # 2
         config = store.put(_config(image, change), _CONFIG)  # 3
         manifest = store.put(_manifest(image, change, config, layers), _MANIFEST)
@@ -106,7 +106,7 @@ def write_image(target: Target, image: Image, change: Change) -> tuple[Digest, D
             **({"platform": platform} if platform else {}),
         }
         index["manifests"].append(entry)  # 4
-        write_atomic(target.folder / "index.json", _encoded(index))
+        write_atomic(target.folder / "index.json", encoded_index(index))
     return Digest(manifest["digest"]), Digest(config["digest"])
 
 
@@ -141,7 +141,7 @@ def _layout(folder: Path) -> None:
         raise UnavailableError((error.strerror or str(error)).lower(), place=str(folder)) from error
 
 
-class _Store:
+class Store:
     """The blobs of a layout."""
 
     def __init__(self, folder: Path) -> None:
@@ -153,7 +153,7 @@ class _Store:
 
     def put(self, document: dict[str, Any], media_type: str) -> dict[str, Any]:
         """Store a document and return its descriptor (descriptor.md)."""
-        data = _encoded(document)
+        data = encoded_index(document)
         digest = digest_of(data)
         self.save(data, digest)
         return {"mediaType": media_type, "digest": digest, "size": len(data)}
@@ -255,7 +255,7 @@ def _index(target: Target, parent: str) -> dict[str, Any]:
 
     The tag must not be that of the parent, which would be lost; an index of several images may hold it, too.
     """
-    index = _read(target.folder)
+    index = read_index(target.folder)
     moved = [m for m in index["manifests"] if _is_named(m, target.tag)]
     for entry in moved:
         if entry.get("digest") == parent or entry.get("mediaType") in _INDEXES:
@@ -268,7 +268,7 @@ def _index(target: Target, parent: str) -> dict[str, Any]:
 
 def _entry(target: Target) -> dict[str, Any] | None:
     """Return the index entry of a tag."""
-    return next((m for m in _read(target.folder)["manifests"] if _is_named(m, target.tag)), None)
+    return next((m for m in read_index(target.folder)["manifests"] if _is_named(m, target.tag)), None)
 
 
 def _is_named(entry: dict[str, Any], tag: str) -> bool:
@@ -276,7 +276,13 @@ def _is_named(entry: dict[str, Any], tag: str) -> bool:
     return isinstance(annotations, dict) and annotations.get(_NAME) == tag
 
 
-def _read(folder: Path) -> dict[str, Any]:
+def read_index(folder: Path) -> dict[str, Any]:
+    """Return the index of a layout; that of a new one has no entry.
+
+    Raises:
+        InputError: it is none.
+        UnavailableError: it may not be read.
+    """
     path = folder / "index.json"
     if not path.exists():
         return {"schemaVersion": 2, "mediaType": _INDEX, "manifests": []}
@@ -286,7 +292,8 @@ def _read(folder: Path) -> dict[str, Any]:
     return index
 
 
-def _encoded(document: dict[str, Any]) -> bytes:
+def encoded_index(document: dict[str, Any]) -> bytes:
+    """Return a document of the layout in its one spelling."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
 
@@ -317,11 +324,11 @@ def publish(waiting: Target, manifest: Digest, target: Target) -> None:
     with locked(target.folder):
         _layout(target.folder)
         index = _index(target, document.annotations.get(PARENT, ""))
-        store = _Store(target.folder)
+        store = Store(target.folder)
         for found in (*document.layers, document.config):
             digest = parse_digest(found.digest)
             with blobs.open(blob_path(digest)) as raw:
                 store.copy(VerifiedBlob(raw, digest, found.size, str(waiting)), digest)
         store.save(data, manifest)
         index["manifests"].append({**entry, "annotations": {_NAME: target.tag}})
-        write_atomic(target.folder / "index.json", _encoded(index))
+        write_atomic(target.folder / "index.json", encoded_index(index))

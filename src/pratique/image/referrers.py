@@ -1,0 +1,132 @@
+"""Statements attached to an image in an OCI layout: manifests whose ``subject`` is the image's (image-spec, manifest.md).
+
+What is found here is untrusted: whoever can write to the layout can attach anything. Each statement is one artifact; its
+blob is written before its manifest, and that before the index names it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from msgspec import Struct
+
+from pratique.image.blobs import FolderBlobs
+from pratique.image.limits import DEFAULT, MIB
+from pratique.image.oci import Descriptor, blob_path, check, decode
+from pratique.image.write import Store, Target, encoded_index, read_index
+from pratique.model.digest import Digest, digest_of, parse_digest
+from pratique.model.errors import InputError, PratiqueError, UsageError
+from pratique.storage import locked, write_atomic
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+_EMPTY = b"{}"
+_MOST = 100
+_LARGEST = 64 * MIB
+
+
+class Attachment(Struct, frozen=True):
+    """A document to attach.
+
+    Attributes:
+        data: its bytes.
+        media_type: of them, and of the artifact.
+        annotations: for people and tools; they decide nothing.
+    """
+
+    data: bytes
+    media_type: str
+    annotations: dict[str, str]
+
+
+class _Artifact(Struct, rename="camel"):
+    layers: tuple[Descriptor, ...]
+    subject: Descriptor | None = None
+    artifact_type: str = ""
+
+
+def attach(target: Target, attachments: list[Attachment]) -> list[Digest]:
+    """Attach documents to the image of a tag; return the digests of their manifests. What is there already stays.
+
+    Raises:
+        UsageError: the layout has no such tag.
+        UnavailableError: the disk refuses.
+    """
+    with locked(target.folder):
+        index = read_index(target.folder)
+        subject = _tagged(index, target)
+        store = Store(target.folder)
+        made = [_artifact(store, subject, one) for one in attachments]
+        known = {entry.get("digest") for entry in index["manifests"] if isinstance(entry, dict)}
+        index["manifests"] += [entry for entry in made if entry["digest"] not in known]
+        write_atomic(target.folder / "index.json", encoded_index(index))
+    return [Digest(entry["digest"]) for entry in made]
+
+
+def _tagged(index: dict[str, Any], target: Target) -> dict[str, Any]:
+    for entry in index["manifests"]:
+        annotations = entry.get("annotations") or {}
+        if annotations.get("org.opencontainers.image.ref.name") == target.tag:
+            return {key: entry[key] for key in ("mediaType", "digest", "size")}
+    raise UsageError("no image of this tag", place=str(target), remedy="Name a tag that the layout holds")
+
+
+def _artifact(store: Store, subject: dict[str, Any], one: Attachment) -> dict[str, Any]:
+    digest = digest_of(one.data)
+    store.save(one.data, digest)
+    store.save(_EMPTY, digest_of(_EMPTY))
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": one.media_type,
+        "config": {"mediaType": _EMPTY_TYPE, "digest": digest_of(_EMPTY), "size": len(_EMPTY)},
+        "layers": [{"mediaType": one.media_type, "digest": digest, "size": len(one.data)}],
+        "subject": subject,
+        "annotations": one.annotations,
+    }
+    descriptor = store.put(manifest, MANIFEST)
+    return {**descriptor, "artifactType": one.media_type, "annotations": one.annotations}
+
+
+def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes]:
+    """Yield the documents of a type that say of themselves that they belong to an image; none of it is verified.
+
+    A candidate that is damaged is passed over: anybody could have put it there. At most 100 are looked at.
+
+    Raises:
+        InputError: the index cannot be read, or names too many candidates.
+    """
+    index = read_index(target.folder)
+    found = [e for e in index["manifests"] if isinstance(e, dict) and e.get("artifactType") == media_type]
+    if len(found) > _MOST:
+        raise InputError(
+            f"more than {_MOST} statements", place=str(target.folder), remedy="Remove what is not yours"
+        )
+    blobs = FolderBlobs(target.folder)
+    for entry in found:
+        try:
+            yield _document(blobs, entry, subject, media_type)
+        except _PassedOverError:
+            continue
+
+
+class _PassedOverError(Exception):
+    """A candidate that is about something else, or damaged."""
+
+
+def _document(blobs: FolderBlobs, entry: dict[str, Any], subject: Digest, media_type: str) -> bytes:
+    try:
+        digest = parse_digest(str(entry.get("digest")))
+        data = blobs.read(blob_path(digest), DEFAULT.document)
+        if digest_of(data) != digest:
+            raise _PassedOverError
+        artifact = decode(data, _Artifact, blobs.place)
+        if artifact.subject is None or artifact.subject.digest != subject or len(artifact.layers) != 1:
+            raise _PassedOverError
+        (layer,) = artifact.layers
+        if layer.media_type != media_type or layer.size > _LARGEST:
+            raise _PassedOverError
+        content = blobs.read(blob_path(parse_digest(layer.digest)), _LARGEST)
+        check(content, layer, blobs.place)
+    except PratiqueError as error:
+        raise _PassedOverError from error
+    return content
