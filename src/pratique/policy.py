@@ -7,7 +7,7 @@ what is known to be wrong is wrong, whatever else is unknown.
 import fnmatch
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct, field, structs
 
 from pratique.formats.text import gap_text, plural
+from pratique.model.admission import SignedDecision
 from pratique.model.advisory import LEVELS, Feed, Level
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, UsageError
@@ -58,12 +59,18 @@ class Policy(Struct, frozen=True):
 
     Attributes:
         digest: of the policy file; None where the rules came from the command line.
+        statements: short names of what has to be signed beside the decision, for the gate.
+        proof: an image that Pratique made has to be proven, for the gate.
+        signers: name -> path of a public key, relative to the policy file, for the gate.
     """
 
     rules: tuple[Rule, ...]
     max_age: timedelta = DEFAULT_MAX_AGE
     acceptances: tuple[Acceptance, ...] = ()
     digest: Digest | None = None
+    statements: tuple[str, ...] = ()
+    proof: bool = False
+    signers: dict[str, str] = {}
 
 
 def parse_rule(text: str) -> Rule:
@@ -95,6 +102,9 @@ class _Document(Struct, frozen=True, forbid_unknown_fields=True, rename="kebab")
     fail_on: tuple[str, ...]
     max_age: str = "7d"
     accept_gaps: tuple[Acceptance, ...] = field(default=())
+    require_statements: tuple[str, ...] = ()
+    require_proof: bool = False
+    signers: dict[str, str] = {}
 
 
 def parse_policy(data: bytes, place: str) -> Policy:
@@ -122,7 +132,15 @@ def parse_policy(data: bytes, place: str) -> Policy:
             )
     try:
         rules = tuple(parse_rule(text) for text in document.fail_on)
-        return Policy(rules, _age(document.max_age), document.accept_gaps, digest_of(data))
+        return Policy(
+            rules,
+            _age(document.max_age),
+            document.accept_gaps,
+            digest_of(data),
+            document.require_statements,
+            document.require_proof,
+            document.signers,
+        )
     except UsageError as error:
         raise InputError(error.what, place=f"{place}: {error.place}", remedy=error.remedy) from error
 
@@ -193,6 +211,45 @@ def decide(
         work=work.state(),
         proofs=work.proofs,
     )
+
+
+def admit(
+    signed: SignedDecision,
+    image: Digest,
+    types: Collection[str],
+    policy: Policy,
+    names: Mapping[str, str],
+    now: datetime,
+) -> list[str]:
+    """Return why an image with a verified decision is not let in; empty where it is.
+
+    Args:
+        signed: the decision, verified.
+        image: digest of the manifest that is asked for.
+        types: predicate types of the statements that the decision names and that were verified.
+        policy: of the gate.
+        names: short name of a statement -> predicate type.
+        now: the moment of the question, UTC.
+    """
+    decision = signed.decision
+    reasons = []
+    if signed.image != image:
+        reasons.append(f"the decision is about another image, {signed.image}")
+    if decision.policy != policy.digest:
+        reasons.append(f"it was decided by another policy, {decision.policy or 'none'}")
+    if decision.verdict != "pass":
+        reasons.append(f"the decision says {decision.verdict}")
+    age = now - decision.created
+    if not timedelta(days=-1) <= age <= policy.max_age:
+        reasons.append(
+            f"the decision is of {decision.created:%Y-%m-%d}, and may be {policy.max_age.days} days old"
+        )
+    if policy.proof and decision.work not in {"proven", "not hardened"}:
+        reasons.append(f"its work is {decision.work}")
+    for name in policy.statements:
+        if names.get(name, name) not in types:
+            reasons.append(f"no signed {name} that the decision names")
+    return reasons
 
 
 def _verdict(policy: Policy | None, reasons: tuple[Reason, ...]) -> Verdict:

@@ -6,11 +6,12 @@ transparency log and no timestamp yet: what a key signed once stays valid as lon
 
 from pratique.attest.bundle import MEDIA_TYPE, make_bundle
 from pratique.attest.keys import PrivateKey, PublicKey, generate, load_private, load_public
-from pratique.attest.statement import Statement, Subject, encode_statement
+from pratique.attest.statement import PAYLOAD_TYPE, Statement, Subject, encode_statement
 from pratique.attest.verify import Verified, verify
 
 __all__ = [
     "MEDIA_TYPE",
+    "PAYLOAD_TYPE",
     "PrivateKey",
     "PublicKey",
     "Statement",

@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from pratique.model.errors import PratiqueError
 
-_CYCLONEDX, _SPDX = "bom-1.6.schema.json", "spdx-2.3.schema.json"
+_CYCLONEDX, _SPDX, _OPENVEX = "bom-1.6.schema.json", "spdx-2.3.schema.json", "openvex-0.2.0.schema.json"
 
 
 def check_cyclonedx(document: bytes) -> bytes:
@@ -30,6 +30,15 @@ def check_spdx(document: bytes) -> bytes:
     return _checked(document, _SPDX)
 
 
+def check_openvex(document: bytes) -> bytes:
+    """Return an OpenVEX 0.2.0 document that its schema allows.
+
+    Raises:
+        PratiqueError: the schema refuses it, which is a fault of ours.
+    """
+    return _checked(document, _OPENVEX)
+
+
 def _checked(document: bytes, schema: str) -> bytes:
     for error in validator(schema).iter_errors(json.loads(document)):
         raise PratiqueError(
@@ -47,7 +56,8 @@ def validator(schema: str) -> Any:
     registry = jsonschema_rs.Registry(
         [(f"http://cyclonedx.org/schema/{name}", text) for name, text in loaded.items()]
     )
-    return jsonschema_rs.Draft7Validator(_load(schema), registry=registry, validate_formats=True)
+    kind = jsonschema_rs.Draft202012Validator if schema == _OPENVEX else jsonschema_rs.Draft7Validator
+    return kind(_load(schema), registry=registry, validate_formats=True)
 
 
 def _load(name: str) -> Any:

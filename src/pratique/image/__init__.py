@@ -6,6 +6,7 @@ Reads OCI layouts (folder, archive), docker-archives and unpacked roots; writes 
 from pratique.image.edit import Edit, Relayered
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.oci import PARENT
+from pratique.image.referrers import Attachment, attach, attached
 from pratique.image.source import Image, open_image
 from pratique.image.tree import MergedTree
 from pratique.image.unpack import unpack
@@ -15,6 +16,7 @@ from pratique.image.write import Change, Target, check_target, holds, parse_targ
 __all__ = [
     "DEFAULT",
     "PARENT",
+    "Attachment",
     "Change",
     "Edit",
     "Image",
@@ -23,6 +25,8 @@ __all__ = [
     "Relayered",
     "Target",
     "Upper",
+    "attach",
+    "attached",
     "check_target",
     "holds",
     "open_image",

@@ -44,16 +44,16 @@ class _Artifact(Struct, rename="camel"):
     artifact_type: str = ""
 
 
-def attach(target: Target, attachments: list[Attachment]) -> list[Digest]:
-    """Attach documents to the image of a tag; return the digests of their manifests. What is there already stays.
+def attach(target: Target, image: Digest, attachments: list[Attachment]) -> list[Digest]:
+    """Attach documents to an image; return the digests of their manifests. What is there already stays.
 
     Raises:
-        UsageError: the layout has no such tag.
+        UsageError: the layout has no such image.
         UnavailableError: the disk refuses.
     """
     with locked(target.folder):
         index = read_index(target.folder)
-        subject = _tagged(index, target)
+        subject = _subject(index, image, target)
         store = Store(target.folder)
         made = [_artifact(store, subject, one) for one in attachments]
         known = {entry.get("digest") for entry in index["manifests"] if isinstance(entry, dict)}
@@ -62,12 +62,13 @@ def attach(target: Target, attachments: list[Attachment]) -> list[Digest]:
     return [Digest(entry["digest"]) for entry in made]
 
 
-def _tagged(index: dict[str, Any], target: Target) -> dict[str, Any]:
+def _subject(index: dict[str, Any], image: Digest, target: Target) -> dict[str, Any]:
     for entry in index["manifests"]:
-        annotations = entry.get("annotations") or {}
-        if annotations.get("org.opencontainers.image.ref.name") == target.tag:
+        if isinstance(entry, dict) and entry.get("digest") == image:
             return {key: entry[key] for key in ("mediaType", "digest", "size")}
-    raise UsageError("no image of this tag", place=str(target), remedy="Name a tag that the layout holds")
+    raise UsageError(
+        "no such image in the layout's index", place=str(target), remedy="Name it as oci:FOLDER:TAG"
+    )
 
 
 def _artifact(store: Store, subject: dict[str, Any], one: Attachment) -> dict[str, Any]:
