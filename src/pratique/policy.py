@@ -7,7 +7,7 @@ what is known to be wrong is wrong, whatever else is unknown.
 import fnmatch
 import re
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -213,42 +213,36 @@ def decide(
     )
 
 
-def admit(
-    signed: SignedDecision,
-    image: Digest,
-    types: Collection[str],
-    policy: Policy,
-    names: Mapping[str, str],
-    now: datetime,
-) -> list[str]:
+class Asked(NamedTuple):
+    """What the gate is asked.
+
+    Attributes:
+        image: digest of the manifest.
+        now: UTC.
+    """
+
+    image: Digest
+    now: datetime
+
+
+def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[str]:
     """Return why an image with a verified decision is not let in; empty where it is.
 
-    Args:
-        signed: the decision, verified.
-        image: digest of the manifest that is asked for.
-        types: predicate types of the statements that the decision names and that were verified.
-        policy: of the gate.
-        names: short name of a statement -> predicate type.
-        now: the moment of the question, UTC.
+    The decision has to be about this image, by this policy, a pass, young enough, and proven where that is required.
     """
     decision = signed.decision
     reasons = []
-    if signed.image != image:
+    if signed.image != asked.image:
         reasons.append(f"the decision is about another image, {signed.image}")
     if decision.policy != policy.digest:
         reasons.append(f"it was decided by another policy, {decision.policy or 'none'}")
     if decision.verdict != "pass":
         reasons.append(f"the decision says {decision.verdict}")
-    age = now - decision.created
-    if not timedelta(days=-1) <= age <= policy.max_age:
-        reasons.append(
-            f"the decision is of {decision.created:%Y-%m-%d}, and may be {policy.max_age.days} days old"
-        )
+    if not timedelta(days=-1) <= asked.now - decision.created <= policy.max_age:
+        day, most = f"{decision.created:%Y-%m-%d}", policy.max_age
+        reasons.append(f"the decision is of {day}, older or younger than {most.days} days")
     if policy.proof and decision.work not in {"proven", "not hardened"}:
         reasons.append(f"its work is {decision.work}")
-    for name in policy.statements:
-        if names.get(name, name) not in types:
-            reasons.append(f"no signed {name} that the decision names")
     return reasons
 
 

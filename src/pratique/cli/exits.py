@@ -8,13 +8,17 @@ PROOFS: dict[str, int] = {"same": 0, "weak": 0, "different": 2}
 ERRORS: tuple[tuple[type[Exception], int], ...] = ((UsageError, 4), (PratiqueError, 1))
 USAGE = 4
 INTERRUPTED = 130
+NO_STATEMENT, NOT_VERIFIED = 10, 12
+"""As cosign: nothing is signed; nothing is signed by these keys."""
 
 MEANINGS = {
     0: "passed; or nothing was asked to be judged, whatever was found",
     1: "error: the image, a feed or a file could not be read, or is not what it promises to be",
-    2: "the policy or a `--fail-on` rule failed the image; a proof failed; `clear` published nothing",
+    2: "the policy or a `--fail-on` rule failed the image; a proof failed; `clear` published nothing; `gate` refused",
     3: "incomplete: no rule failed it, but part of it could not be judged and nobody accepted that",
     4: "usage: the call itself is wrong",
+    10: "nothing is attached to the image (`verify`, `gate`)",
+    12: "nothing attached is signed by a trusted key (`verify`, `gate`)",
     130: "interrupted",
 }
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clearing, exits, feeding, hardening, judging, planning, running
+from pratique.cli import attesting, clearing, exits, feeding, hardening, judging, planning, running
 from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 database = typer.Typer(no_args_is_help=True, help="The advisory snapshot that images are judged by.")
 app.add_typer(database, name="db")
+keys = typer.Typer(no_args_is_help=True, help="Keys that statements are signed with.")
+app.add_typer(keys, name="key")
 
 _COMPLETE = "_PRATIQUE_COMPLETE"
 """By this variable a completion script asks for words."""
@@ -102,6 +104,14 @@ app.command(
         "    --ready serving=http://127.0.0.1:8080/healthz --drive serving='python3 drive.py'",
     )
 )(clearing.clear)
+app.command(
+    epilog=_example("pratique attest oci:image:clear --all --documents image.documents --key platform.key")
+)(attesting.attest)
+app.command(epilog=_example("pratique verify oci:image:clear --key platform.pub --type sbom"))(
+    attesting.verify
+)
+app.command(epilog=_example("pratique gate oci:image:clear --policy policy.toml"))(attesting.gate)
+keys.command("generate", epilog=_example("pratique key generate platform"))(attesting.key_generate)
 database.command(
     "import",
     epilog=_example(

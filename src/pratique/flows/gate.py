@@ -1,5 +1,6 @@
 """The gate: lets an image in by its signed decision and statements. Scans nothing and reads no layer."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from pratique.flows.verify import Refused, believe
 from pratique.model.admission import Admission, SignedDecision
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
-from pratique.policy import Policy, admit, parse_policy
+from pratique.policy import Asked, Policy, admit, parse_policy
 from pratique.storage import read_whole
 
 _POLICY = 1 << 20
@@ -39,18 +40,8 @@ def gate(reference: str, policy_file: str) -> Admission:
     _, image = subject_of(reference)  # 1
     believed, refused = believe(reference, image, keys)  # 2
     newest = _newest(believed)  # 3
-    types = {v.statement.predicate_type for v in believed.values()}
-    reasons: list[str] = []
-    if newest is None:
-        reasons.append(_nobody(refused))
-    else:
-        found, decision = newest
-        missing = [one.type for one in decision.statements if one.bundle not in believed]
-        reasons += [
-            f"the decision names a statement that is not there, or not verified: {kind}" for kind in missing
-        ]
-        named = {one.type for one in decision.statements if one.bundle in believed}
-        reasons += admit(decision, image, named | {TYPES["decision"]}, policy, TYPES, clock.now)  # 4
+    reasons = _reasons(newest[1], believed, policy, Asked(image, clock.now)) if newest else [_nobody(refused)]
+    remedy = f"pratique clear {reference} --to oci:FOLDER --policy {policy_file}, then pratique attest"
     return Admission(
         tool=__version__,
         created=clock.now,
@@ -60,14 +51,25 @@ def gate(reference: str, policy_file: str) -> Admission:
         admitted=not reasons,
         signed=bool(believed or refused),
         reasons=tuple(reasons),
-        remedy=""
-        if not reasons
-        else f"pratique clear {reference} --to oci:FOLDER --policy {policy_file}, then pratique attest",
+        remedy=remedy if reasons else "",
         policy=digest_of(data),
         decision=newest[0].bundle if newest else None,
         signer=_signer(newest[0], keys) if newest else "",
-        statements=tuple(sorted(types)),
+        statements=tuple(sorted({v.statement.predicate_type for v in believed.values()})),
     )
+
+
+def _reasons(
+    signed: SignedDecision, believed: Mapping[Digest, Verified], policy: Policy, asked: Asked
+) -> list[str]:
+    missing = [one.type for one in signed.statements if one.bundle not in believed]
+    named = {one.type for one in signed.statements if one.bundle in believed}
+    required = [(name, TYPES.get(name, name)) for name in policy.statements]
+    return [
+        *(f"the decision names a statement that is not there, or not verified: {kind}" for kind in missing),
+        *admit(signed, asked, policy),  # 4
+        *(f"no signed {name} that the decision names" for name, kind in required if kind not in named),
+    ]
 
 
 def _keys(policy: Policy, folder: Path) -> dict[str, PublicKey]:
@@ -83,10 +85,8 @@ def _keys(policy: Policy, folder: Path) -> dict[str, PublicKey]:
 
 def _newest(believed: dict[Digest, Verified]) -> tuple[Verified, SignedDecision] | None:
     """Return the decision that was made last; of two of one moment the one with the lower digest."""
-    found = []
-    for verified in believed.values():
-        if verified.statement.predicate_type == TYPES["decision"]:
-            found.append((verified, _decision(verified)))
+    kind = TYPES["decision"]
+    found = [(v, _decision(v)) for v in believed.values() if v.statement.predicate_type == kind]
     return max(found, key=lambda f: (f[1].decision.created, f[0].bundle), default=None)
 
 
