@@ -228,22 +228,33 @@ class Asked(NamedTuple):
 def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[str]:
     """Return why an image with a verified decision is not let in; empty where it is.
 
-    The decision has to be about this image, by this policy, a pass, young enough, and proven where that is required.
+    The decision has to be about this image, by this policy, a pass, young enough, and proven where that is required; what
+    somebody answered for then has to be answered for today.
     """
     decision = signed.decision
     reasons = []
     if signed.image != asked.image:
         reasons.append(f"the decision is about another image, {signed.image}")
-    if decision.policy != policy.digest:
+    if decision.policy is None or decision.policy != policy.digest:
         reasons.append(f"it was decided by another policy, {decision.policy or 'none'}")
     if decision.verdict != "pass":
         reasons.append(f"the decision says {decision.verdict}")
-    if not timedelta(days=-1) <= asked.now - decision.created <= policy.max_age:
-        day, most = f"{decision.created:%Y-%m-%d}", policy.max_age
-        reasons.append(f"the decision is of {day}, older or younger than {most.days} days")
+    reasons += _untimely(decision, asked.now, policy.max_age)
     if policy.proof and decision.work not in {"proven", "not hardened"}:
         reasons.append(f"its work is {decision.work}")
     return reasons
+
+
+def _untimely(decision: Decision, now: datetime, most: timedelta) -> Iterator[str]:
+    moment = f"{decision.created:%Y-%m-%d %H:%M} UTC"
+    if now - decision.created > most:
+        hours = int(most.total_seconds()) // 3600
+        limit = plural(hours, "hour") if hours % 24 else plural(hours // 24, "day")
+        yield f"the decision is of {moment}, older than {limit}"
+    if now - decision.created < timedelta(days=-1):
+        yield f"the decision is dated in the future, {moment}"
+    ended = {a.until for gap in decision.gaps if (a := gap.accepted) and a.until < now.date()}
+    yield from (f"it rests on a gap that was accepted until {day}" for day in sorted(ended))
 
 
 def _verdict(policy: Policy | None, reasons: tuple[Reason, ...]) -> Verdict:

@@ -11,10 +11,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pratique.model.digest import Digest
-from pratique.model.errors import InputError, UnsupportedError, UntrustedError
+from pratique.model.errors import InputError, UnsupportedError, UntrustedError, UsageError
 
 LIMIT = 64 * 1024
 """Bytes of a key file that are read."""
+
+_LONGEST = 1023  # bytes of a passphrase, by OpenSSL
 
 
 class PublicKey:
@@ -74,7 +76,13 @@ class PrivateKey:
 
 
 def generate(passphrase: bytes) -> tuple[bytes, PublicKey]:
-    """Return a new private key in PEM (PKCS #8), encrypted where a passphrase is given, and its public key."""
+    """Return a new private key in PEM (PKCS #8), encrypted where a passphrase is given, and its public key.
+
+    Raises:
+        UsageError: the passphrase is too long.
+    """
+    if len(passphrase) > _LONGEST:
+        raise UsageError(f"a passphrase of more than {_LONGEST} bytes", remedy="Choose a shorter one")
     key = ec.generate_private_key(ec.SECP256R1())
     hidden: serialization.KeySerializationEncryption = serialization.NoEncryption()
     if passphrase:
@@ -83,19 +91,25 @@ def generate(passphrase: bytes) -> tuple[bytes, PublicKey]:
     return pem, PublicKey(key.public_key())
 
 
+_GIVE = "Give the passphrase in PRATIQUE_KEY_PASSPHRASE"
+
+
 def load_private(pem: bytes, passphrase: bytes, place: str) -> PrivateKey:
     """Return the private key of a PEM file.
 
     Raises:
-        InputError: it is none, or the passphrase is wrong or missing.
+        InputError: it is none, or the passphrase is wrong, missing, or given for a key that is not encrypted.
         UnsupportedError: it is of another kind than P-256.
     """
     try:
         key = serialization.load_pem_private_key(pem, passphrase or None)
-    except (ValueError, TypeError) as error:
-        what = "not a private key in PEM, or another passphrase is needed"
-        remedy = "Give the passphrase in PRATIQUE_KEY_PASSPHRASE"
+    except TypeError as error:  # one of key and passphrase is there, and the other one is not
+        what = "a passphrase for a key that is not encrypted" if passphrase else "an encrypted key"
+        remedy = "Unset PRATIQUE_KEY_PASSPHRASE" if passphrase else _GIVE
         raise InputError(what, place=place, remedy=remedy) from error
+    except ValueError as error:
+        what = "not a private key in PEM, or another passphrase is needed"
+        raise InputError(what, place=place, remedy=_GIVE) from error
     except Exception as error:  # the library has one exception for algorithms, and it is not public
         raise UnsupportedError("a private key of a kind that is not used here", place=place) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
@@ -116,6 +130,8 @@ def load_public(pem: bytes, place: str) -> PublicKey:
             place=place,
             remedy="Name the .pub file, and keep this one safe",
         )
+    if pem.count(b"-----BEGIN ") > 1:
+        raise InputError("several keys in one file", place=place, remedy="Give each a file of its own")
     try:
         key = serialization.load_pem_public_key(pem)
     except ValueError as error:

@@ -83,12 +83,33 @@ def attest(
 
 
 def _show_attested(screen: Screen, told: object) -> None:
-    from pratique.flows.attest import Attested
+    from pratique.model.admission import Attested
 
     assert isinstance(told, Attested)  # noqa: S101 - what attest returns
     screen.line(text(told.image, "bold"), f"  signed by {told.key}")
     rows = ((s.type, f"{s.size:,}", s.bundle) for s in told.statements)
     screen.table(("Statement", "Bytes", "Bundle"), rows, right=("Bytes",), whole=("Bundle",))
+
+
+def push(
+    image: Layout,
+    *,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="REF", help="registry:127.0.0.1:PORT/NAME:TAG.", show_default=False),
+    ],
+) -> int:
+    """Copy an image and the statements attached to it from a layout into a registry, the tag last.
+
+    Only registries on this machine's loopback, without authentication. Where a registry keeps no list of referrers, the tag
+    that stands in for one is written.
+    """
+    from pratique.flows.push import push as flow
+
+    screen = Screen()
+    digest = flow(image, to)
+    screen.line(f"{to}  ", text(digest, "bold"), whole=True)
+    return 0
 
 
 def verify(
@@ -110,7 +131,8 @@ def verify(
     Ends with 10 where nothing is attached, and with 12 where nothing of this type was signed by these keys.
     """
     from pratique.cli.exits import NO_STATEMENT, NOT_VERIFIED
-    from pratique.flows.verify import Verification, verify_image
+    from pratique.flows.verify import verify_image
+    from pratique.model.admission import Verification
 
     screen = Screen()
     found = verify_image(image, key, kind, blobs=blobs)
@@ -127,7 +149,7 @@ def verify(
     render(screen, found, form, show)
     if found.believed:
         return 0
-    return NOT_VERIFIED if found.refused else NO_STATEMENT
+    return NOT_VERIFIED if found.refused or found.others else NO_STATEMENT
 
 
 def gate(
@@ -165,7 +187,7 @@ def gate(
     render(screen, answer, form, show)
     if answer.admitted:
         return 0
-    if answer.decision:
+    if answer.statements:
         return VERDICTS["fail"]
     return NOT_VERIFIED if answer.signed else NO_STATEMENT
 
@@ -173,7 +195,7 @@ def gate(
 def _passphrase(*, confirm: bool = False) -> bytes:
     """Return the passphrase of a private key; it is never an argument, which others can see."""
     if _PASSPHRASE in os.environ:
-        return os.environ[_PASSPHRASE].encode()
+        return os.environb[_PASSPHRASE.encode()]
     if not confirm or not sys.stdin.isatty():
         return b""
     first = getpass.getpass("Passphrase of the new key (empty for none): ")

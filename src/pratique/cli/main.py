@@ -107,6 +107,9 @@ app.command(
 app.command(
     epilog=_example("pratique attest oci:image:clear --all --documents image.documents --key platform.key")
 )(attesting.attest)
+app.command(epilog=_example("pratique push oci:image:clear --to registry:127.0.0.1:5000/train:clear"))(
+    attesting.push
+)
 app.command(epilog=_example("pratique verify oci:image:clear --key platform.pub --type sbom"))(
     attesting.verify
 )

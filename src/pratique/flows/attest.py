@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from msgspec import Struct
-
 from pratique.attest import (
     MEDIA_TYPE,
     PAYLOAD_TYPE,
@@ -13,40 +11,18 @@ from pratique.attest import (
     encode_statement,
     load_private,
     make_bundle,
+    verify,
 )
 from pratique.attest.keys import LIMIT
 from pratique.flows.statements import TYPES, predicates, read_known
 from pratique.formats import strict_json
-from pratique.formats.documents import encode
-from pratique.image import Attachment, Target, attach, open_image, parse_target
-from pratique.model.admission import Reference, SignedDecision
+from pratique.formats.documents import encode, read
+from pratique.image import Attachment, Statements, open_statements
+from pratique.model.admission import Attached, Attested, Reference, SignedDecision
 from pratique.model.digest import Digest, digest_of
-from pratique.model.errors import UnsupportedError
 from pratique.storage import read_whole
 
 _PREDICATE = 64 << 20
-
-
-class Attached(Struct, frozen=True, kw_only=True):
-    """A statement that was attached.
-
-    Attributes:
-        type: predicate type.
-        bundle: digest of the signed bundle.
-        size: of it, in bytes.
-    """
-
-    type: str
-    bundle: Digest
-    size: int
-
-
-class Attested(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.attested/1"):
-    """What was attached to an image, and by which key."""
-
-    image: Digest
-    key: Digest
-    statements: tuple[Attached, ...]
 
 
 def attest_all(reference: str, documents: Path, key: Path, passphrase: bytes) -> Attested:
@@ -54,60 +30,50 @@ def attest_all(reference: str, documents: Path, key: Path, passphrase: bytes) ->
 
     Raises:
         InputError: a document is of another image, or the key cannot be used.
-        UnsupportedError: the image is in no OCI layout.
+        UnsupportedError: nothing can be attached where the image lies.
     """
-    target, image = subject_of(reference)
+    about = open_statements(reference)
     signer = load_private(read_whole(key, LIMIT), passphrase, str(key))
-    known = read_known(documents, image)
-    bundles = [
-        (TYPES[name], _signed(image, target, TYPES[name], p, signer)) for name, p in predicates(known, image)
-    ]
+    known = read_known(documents, about.image)
+    found = [(TYPES[name], predicate) for name, predicate in predicates(known, about.image)]
+    bundles = [(kind, _signed(about, kind, predicate, signer)) for kind, predicate in found]
     named = tuple(sorted(Reference(type=kind, bundle=digest_of(data)) for kind, data in bundles))
-    decision = encode(SignedDecision(image=image, decision=known.decision, statements=named))
-    bundles.append((TYPES["decision"], _signed(image, target, TYPES["decision"], decision, signer)))
-    return _attached(target, image, bundles, signer)
+    decision = encode(SignedDecision(image=about.image, decision=known.decision, statements=named))
+    bundles.append((TYPES["decision"], _signed(about, TYPES["decision"], decision, signer)))
+    return _attached(about, bundles, signer)
 
 
 def attest_one(reference: str, kind: str, predicate: Path, key: Path, passphrase: bytes) -> Attested:
     """Sign and attach one predicate of the user's.
 
     Raises:
-        InputError: it is no JSON, or the key cannot be used.
-        UnsupportedError: the image is in no OCI layout.
+        InputError: it is no JSON, its type is none, it calls itself a decision and is none, or the key cannot be used.
+        UnsupportedError: nothing can be attached where the image lies.
     """
-    target, image = subject_of(reference)
+    about = open_statements(reference)
     signer = load_private(read_whole(key, LIMIT), passphrase, str(key))
     data = read_whole(predicate, _PREDICATE)
     strict_json.loads(data, place=str(predicate))
     named = TYPES.get(kind, kind)
-    return _attached(target, image, [(named, _signed(image, target, named, data, signer))], signer)
+    if named == TYPES["decision"]:  # one that nobody can read would keep every gate shut
+        read(data, SignedDecision, str(predicate))
+    return _attached(about, [(named, _signed(about, named, data, signer))], signer)
 
 
-def subject_of(reference: str) -> tuple[Target, Digest]:
-    """Return where an image's statements lie, and the digest of its manifest.
-
-    Raises:
-        UnsupportedError: it is in no OCI layout.
-    """
-    source = open_image(reference).source
-    if source.kind != "oci" or source.digest is None:
-        raise UnsupportedError(
-            "statements are attached to images in OCI layouts alone",
-            place=reference,
-            remedy="Name it as oci:FOLDER:TAG",
-        )
-    return parse_target(f"oci:{reference.removeprefix('oci:')}"), source.digest
+def _signed(about: Statements, kind: str, predicate: bytes, key: PrivateKey) -> bytes:
+    """Return a signed statement, which is verified as any other before it leaves: what nobody can read is not attached."""
+    statement = Statement((Subject(about.name, about.image),), kind, None)
+    bundle = make_bundle(PAYLOAD_TYPE, encode_statement(statement, predicate), key)
+    verify(
+        bundle, [key.public], about.image, predicate_type=kind, place=f"the statement of type {kind[:80]!r}"
+    )
+    return bundle
 
 
-def _signed(image: Digest, target: Target, kind: str, predicate: bytes, key: PrivateKey) -> bytes:
-    statement = Statement((Subject(target.tag, image),), kind, None)
-    return make_bundle(PAYLOAD_TYPE, encode_statement(statement, predicate), key)
-
-
-def _attached(target: Target, image: Digest, bundles: list[tuple[str, bytes]], key: PrivateKey) -> Attested:
-    attach(target, image, [Attachment(data, MEDIA_TYPE, _annotations(kind)) for kind, data in bundles])
+def _attached(about: Statements, bundles: list[tuple[str, bytes]], key: PrivateKey) -> Attested:
+    about.attach([Attachment(data, MEDIA_TYPE, _annotations(kind)) for kind, data in bundles])
     told = tuple(Attached(type=kind, bundle=digest_of(data), size=len(data)) for kind, data in bundles)
-    return Attested(image=image, key=key.public.fingerprint, statements=told)
+    return Attested(image=about.image, key=key.public.fingerprint, statements=told)
 
 
 def _annotations(kind: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """New keys, in files that nothing is overwritten by."""
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from pratique.attest import generate
@@ -12,9 +13,13 @@ def make_keys(name: Path, passphrase: bytes) -> Digest:
     """Write NAME.key and NAME.pub; return the fingerprint.
 
     Raises:
-        UsageError: one of them exists.
-        UnavailableError: the folder refuses.
+        UsageError: one of them exists, or the name is none.
+        UnavailableError: the folder refuses; neither file is left behind.
     """
+    if not name.name:
+        raise UsageError(
+            "not a name for a key", place=str(name), remedy="Try: pratique key generate platform"
+        )
     private, public = name.with_name(f"{name.name}.key"), name.with_name(f"{name.name}.pub")
     for path in (private, public):
         if os.path.lexists(path):
@@ -22,17 +27,22 @@ def make_keys(name: Path, passphrase: bytes) -> Digest:
                 "it exists, and keys are not overwritten", place=str(path), remedy="Choose another name"
             )
     pem, key = generate(passphrase)
-    try:
-        _write(private, pem, 0o600)
-        _write(public, key.pem(), 0o644)
-    except OSError as error:
-        raise UnavailableError((error.strerror or str(error)).lower(), place=str(error.filename)) from error
+    with ExitStack() as undo:
+        _write(private, pem, 0o600, undo)
+        _write(public, key.pem(), 0o644, undo)
+        undo.pop_all()
     return key.fingerprint
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
+def _write(path: Path, data: bytes, mode: int, undo: ExitStack) -> None:
+    """Write a new file; ``undo`` takes it away again."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        undo.callback(path.unlink, missing_ok=True)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        what, remedy = (error.strerror or str(error)).lower(), "Name a folder that this user may write"
+        raise UnavailableError(what, place=str(path), remedy=remedy) from error

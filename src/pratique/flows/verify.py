@@ -3,50 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from msgspec import Struct
-
 from pratique.attest import MEDIA_TYPE, PublicKey, Verified, load_public, verify
 from pratique.attest.keys import LIMIT
-from pratique.flows.attest import subject_of
 from pratique.flows.statements import TYPES
-from pratique.image import attached, open_image
+from pratique.image import Statements, open_image, open_statements
+from pratique.model.admission import Believed, Refused, Verification
 from pratique.model.digest import Digest, digest_of
-from pratique.model.errors import PratiqueError
+from pratique.model.errors import PratiqueError, UntrustedError
 from pratique.storage import read_whole
-
-
-class Believed(Struct, frozen=True, kw_only=True):
-    """A verified statement.
-
-    Attributes:
-        type: predicate type.
-        bundle: digest of its bundle.
-        key: fingerprint of the key that signed it.
-    """
-
-    type: str
-    bundle: Digest
-    key: Digest
-
-
-class Refused(Struct, frozen=True, kw_only=True):
-    """A candidate that is not to be believed, and why."""
-
-    bundle: Digest
-    reason: str
-
-
-class Verification(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.verification/1"):
-    """What was found beside an image.
-
-    Attributes:
-        blobs: every layer was read and is what the manifest promises.
-    """
-
-    image: Digest
-    believed: tuple[Believed, ...]
-    refused: tuple[Refused, ...]
-    blobs: bool
 
 
 def verify_image(reference: str, keys: list[Path], kind: str, *, blobs: bool) -> Verification:
@@ -56,35 +20,37 @@ def verify_image(reference: str, keys: list[Path], kind: str, *, blobs: bool) ->
         UntrustedError: the image itself is not what its manifest promises.
         InputError: a key cannot be used.
     """
-    _, image = subject_of(reference)
+    about = open_statements(reference)
     trusted = [load_public(read_whole(path, LIMIT), str(path)) for path in keys]
-    believed, refused = believe(reference, image, {str(i): key for i, key in enumerate(trusted)})
+    believed, refused = believe(about, {str(i): key for i, key in enumerate(trusted)})
     if blobs:
-        open_image(reference).read([], progress=lambda _done, _total: None)
+        _read_layers(reference, about.image)
     wanted = TYPES.get(kind, kind)
+    asked = [v for v in believed.values() if wanted in {"", v.statement.predicate_type}]
     return Verification(
-        image=image,
-        believed=tuple(
-            Believed(type=v.statement.predicate_type, bundle=v.bundle, key=v.key)
-            for v in believed.values()
-            if wanted in {"", v.statement.predicate_type}
-        ),
+        image=about.image,
+        believed=tuple(Believed(type=v.statement.predicate_type, bundle=v.bundle, key=v.key) for v in asked),
+        others=len(believed) - len(asked),
         refused=tuple(refused),
         blobs=blobs,
     )
 
 
-def believe(
-    reference: str, image: Digest, keys: Mapping[str, PublicKey]
-) -> tuple[dict[Digest, Verified], list[Refused]]:
+def _read_layers(reference: str, image: Digest) -> None:
+    opened = open_image(reference)
+    if opened.source.digest != image:
+        raise UntrustedError("the tag moved while it was verified", place=reference, remedy="Run it again")
+    opened.read([], progress=lambda _done, _total: None)
+
+
+def believe(about: Statements, keys: Mapping[str, PublicKey]) -> tuple[dict[Digest, Verified], list[Refused]]:
     """Return the verified statements of an image by the digest of their bundle, and the candidates that are none."""
-    target, _ = subject_of(reference)
     believed: dict[Digest, Verified] = {}
     refused: list[Refused] = []
-    for data in attached(target, image, MEDIA_TYPE):
+    for data in about.attached(MEDIA_TYPE):
         digest = digest_of(data)
         try:
-            believed[digest] = verify(data, list(keys.values()), image, place=digest)
+            believed[digest] = verify(data, list(keys.values()), about.image, place=digest)
         except PratiqueError as error:
-            refused.append(Refused(bundle=digest, reason=f"{error.what}"))
+            refused.append(Refused(bundle=digest, reason=error.what))
     return believed, refused

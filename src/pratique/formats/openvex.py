@@ -23,13 +23,10 @@ class _Vex(NamedTuple):
     product: str
     image: Digest
     now: datetime
-    left: dict[tuple[str, str], Finding]
     done: Mapping[str, str]
 
-    def statement(self, finding: Finding) -> dict[str, Any]:
-        """Return what became of a finding of the original."""
-        if still := self.left.get((finding.name, finding.id)):
-            return self.affected(still)
+    def gone(self, finding: Finding) -> dict[str, Any]:
+        """Return what became of a finding that is there no more."""
         action = self.done.get(finding.package, "")
         if action == "upgrade":
             return {**self._about(finding), "status": "fixed"}
@@ -68,11 +65,12 @@ def openvex(product: str, image: Digest, before: Findings, after: Findings, plan
         after: its own findings.
         plan: that was carried out.
     """
-    left = {(f.name, f.id): f for f in after.findings}
-    vex = _Vex(product, image, after.created, left, {s.package: s.action for s in plan.steps})
-    known = {(f.name, f.id) for f in before.findings}
-    statements = [vex.statement(f) for f in _once(before)]
-    statements += [vex.affected(f) for f in _once(after) if (f.name, f.id) not in known]
+    vex = _Vex(product, image, after.created, {s.package: s.action for s in plan.steps})
+    left = {
+        (f.name, f.id) for f in after.findings
+    }  # of a package that is still affected nothing good is said
+    statements = [vex.gone(f) for f in _once(before) if (f.name, f.id) not in left]
+    statements += [vex.affected(f) for f in _once(after)]
     return encode(
         {
             "@context": CONTEXT,
@@ -87,11 +85,11 @@ def openvex(product: str, image: Digest, before: Findings, after: Findings, plan
 
 
 def _once(findings: Findings) -> Iterator[Finding]:
-    """Yield findings, of one vulnerability in one package once."""
+    """Yield findings, of one vulnerability in one version of a package once, wherever copies of it lie."""
     seen: set[tuple[str, str]] = set()
     for finding in sorted(findings.findings, key=lambda f: (f.id, f.package)):
-        if (finding.package, finding.id) not in seen:
-            seen.add((finding.package, finding.id))
+        if (finding.purl, finding.id) not in seen:
+            seen.add((finding.purl, finding.id))
             yield finding
 
 

@@ -1,6 +1,6 @@
 """Reading images: a reference to an opened image, its layers to facts, facts to a merged tree.
 
-Reads OCI layouts (folder, archive), docker-archives and unpacked roots; writes OCI layouts. Knows no registry.
+Reads OCI layouts (folder, archive), docker-archives, unpacked roots and registries of this machine; writes OCI layouts.
 """
 
 from pratique.image.edit import Edit, Relayered
@@ -8,6 +8,7 @@ from pratique.image.limits import DEFAULT, Limits
 from pratique.image.oci import PARENT
 from pratique.image.referrers import Attachment, attach, attached
 from pratique.image.source import Image, open_image
+from pratique.image.statements import Statements, open_statements, push
 from pratique.image.tree import MergedTree
 from pratique.image.unpack import unpack
 from pratique.image.upper import Upper
@@ -23,6 +24,7 @@ __all__ = [
     "Limits",
     "MergedTree",
     "Relayered",
+    "Statements",
     "Target",
     "Upper",
     "attach",
@@ -30,8 +32,10 @@ __all__ = [
     "check_target",
     "holds",
     "open_image",
+    "open_statements",
     "parse_target",
     "publish",
+    "push",
     "unpack",
     "write_image",
 ]

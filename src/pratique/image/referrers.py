@@ -19,9 +19,12 @@ from pratique.storage import locked, write_atomic
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
-_EMPTY = b"{}"
-_MOST = 100
-_LARGEST = 64 * MIB
+EMPTY = b"{}"
+"""The configuration of an artifact that has none (image-spec, manifest.md, "Guidance for an Empty Descriptor")."""
+
+_MOST, _CANDIDATES = 100, 4096
+_MANIFEST_SIZE = 64 * 1024
+LARGEST = 64 * MIB
 
 
 class Attachment(Struct, frozen=True):
@@ -38,7 +41,9 @@ class Attachment(Struct, frozen=True):
     annotations: dict[str, str]
 
 
-class _Artifact(Struct, rename="camel"):
+class Artifact(Struct, rename="camel"):
+    """A manifest that carries a document about another one."""
+
     layers: tuple[Descriptor, ...]
     subject: Descriptor | None = None
     artifact_type: str = ""
@@ -72,62 +77,66 @@ def _subject(index: dict[str, Any], image: Digest, target: Target) -> dict[str, 
 
 
 def _artifact(store: Store, subject: dict[str, Any], one: Attachment) -> dict[str, Any]:
-    digest = digest_of(one.data)
-    store.save(one.data, digest)
-    store.save(_EMPTY, digest_of(_EMPTY))
-    manifest = {
+    store.save(one.data, digest_of(one.data))
+    store.save(EMPTY, digest_of(EMPTY))
+    descriptor = store.put(artifact(subject, one), MANIFEST)
+    return {**descriptor, "artifactType": one.media_type, "annotations": one.annotations}
+
+
+def artifact(subject: dict[str, Any], one: Attachment) -> dict[str, Any]:
+    """Return the manifest that attaches a document to a subject, which a descriptor names."""
+    return {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "artifactType": one.media_type,
-        "config": {"mediaType": _EMPTY_TYPE, "digest": digest_of(_EMPTY), "size": len(_EMPTY)},
-        "layers": [{"mediaType": one.media_type, "digest": digest, "size": len(one.data)}],
+        "config": {"mediaType": _EMPTY_TYPE, "digest": digest_of(EMPTY), "size": len(EMPTY)},
+        "layers": [{"mediaType": one.media_type, "digest": digest_of(one.data), "size": len(one.data)}],
         "subject": subject,
         "annotations": one.annotations,
     }
-    descriptor = store.put(manifest, MANIFEST)
-    return {**descriptor, "artifactType": one.media_type, "annotations": one.annotations}
 
 
 def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes]:
     """Yield the documents of a type that say of themselves that they belong to an image; none of it is verified.
 
-    A candidate that is damaged is passed over: anybody could have put it there. At most 100 are looked at.
+    A candidate that is damaged is passed over: anybody could have put it there. At most 100 documents of one image are
+    read, and at most 4,096 candidates of all images looked at.
 
     Raises:
         InputError: the index cannot be read, or names too many candidates.
     """
     index = read_index(target.folder)
     found = [e for e in index["manifests"] if isinstance(e, dict) and e.get("artifactType") == media_type]
-    if len(found) > _MOST:
-        raise InputError(
-            f"more than {_MOST} statements", place=str(target.folder), remedy="Remove what is not yours"
-        )
+    if len(found) > _CANDIDATES:
+        raise _too_many(_CANDIDATES, target)
     blobs = FolderBlobs(target.folder)
-    for entry in found:
+    named = (_layer(blobs, entry, subject, media_type) for entry in found)
+    layers = {(layer.digest, layer.size): layer for layer in named if layer}
+    if len(layers) > _MOST:
+        raise _too_many(_MOST, target)
+    for layer in layers.values():
         try:
-            yield _document(blobs, entry, subject, media_type)
-        except _PassedOverError:
+            content = blobs.read(blob_path(parse_digest(layer.digest)), LARGEST)
+            check(content, layer, blobs.place)
+        except PratiqueError:
             continue
+        yield content
 
 
-class _PassedOverError(Exception):
-    """A candidate that is about something else, or damaged."""
+def _too_many(most: int, target: Target) -> InputError:
+    remedy = "Remove what is not yours, or copy the image alone into a new layout and attest it there"
+    return InputError(f"more than {most} statements", place=str(target.folder), remedy=remedy)
 
 
-def _document(blobs: FolderBlobs, entry: dict[str, Any], subject: Digest, media_type: str) -> bytes:
+def _layer(blobs: FolderBlobs, entry: dict[str, Any], subject: Digest, media_type: str) -> Descriptor | None:
+    """Return the descriptor of a candidate's document; None where it is about something else, or damaged."""
     try:
         digest = parse_digest(str(entry.get("digest")))
-        data = blobs.read(blob_path(digest), DEFAULT.document)
-        if digest_of(data) != digest:
-            raise _PassedOverError
-        artifact = decode(data, _Artifact, blobs.place)
-        if artifact.subject is None or artifact.subject.digest != subject or len(artifact.layers) != 1:
-            raise _PassedOverError
-        (layer,) = artifact.layers
-        if layer.media_type != media_type or layer.size > _LARGEST:
-            raise _PassedOverError
-        content = blobs.read(blob_path(parse_digest(layer.digest)), _LARGEST)
-        check(content, layer, blobs.place)
-    except PratiqueError as error:
-        raise _PassedOverError from error
-    return content
+        data = blobs.read(blob_path(digest), _MANIFEST_SIZE)
+        artifact = decode(data, Artifact, blobs.place)
+    except PratiqueError:
+        return None
+    if digest_of(data) != digest or artifact.subject is None or artifact.subject.digest != subject:
+        return None
+    fits = len(artifact.layers) == 1 and artifact.layers[0].media_type == media_type
+    return artifact.layers[0] if fits and artifact.layers[0].size <= LARGEST else None

@@ -11,13 +11,14 @@ from pratique.image.docker import DockerArchive
 from pratique.image.layer import LayerBlob, reduce_layer
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.oci import Execution, Layout, claims, matches
+from pratique.image.registry import Place, RegistryBlobs
 from pratique.image.root import reduce_root
 from pratique.model.digest import digest_of, parse_digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from pratique.model.files import LayerFacts, Reader
 from pratique.model.inventory import Source
 
-PREFIXES = ("oci", "oci-archive", "docker-archive", "dir")
+PREFIXES = ("oci", "oci-archive", "docker-archive", "dir", "registry")
 _ROOT_SIGNS = {"etc", "usr", "bin", "lib", "opt", "var"}
 
 
@@ -66,7 +67,8 @@ class Image(Struct, frozen=True):
 def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) -> Image:
     """Open an image at rest.
 
-    1. Take the prefix (``oci:``, ``oci-archive:``, ``docker-archive:``, ``dir:``), or tell the kind by content.
+    1. Take the prefix (``oci:``, ``oci-archive:``, ``docker-archive:``, ``dir:``, ``registry:``), or tell the kind by
+       content.
     2. For ``oci`` and archives a last ``:NAME`` chooses among several images.
 
     Args:
@@ -81,6 +83,8 @@ def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) 
     """
     prefix, _, rest = reference.partition(":")
     kind, text = (prefix, rest) if prefix in PREFIXES else ("", reference)
+    if kind == "registry":
+        return _oci(reference, kind, Layout(RegistryBlobs(Place.parse(text)), limits), "", platform)
     path, name = _path_and_name(text)
     kind = kind or _told(path)
     if kind == "dir":
@@ -115,7 +119,9 @@ def _told(path: Path) -> str:
         return _kind(path)
     except UnavailableError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            error.remedy = "Check the path. Registries are not read: copy an image first, as with skopeo copy"
+            error.remedy = (
+                "Check the path; an image in a registry of this machine is registry:127.0.0.1:PORT/NAME"
+            )
         raise
 
 

@@ -1,4 +1,4 @@
-"""Whether an image is let in: by its signed decision and statements, and by nothing that was looked at on the way."""
+"""What is signed about an image, what of it is to be believed, and whether the image is let in by that."""
 
 from datetime import datetime
 
@@ -60,3 +60,66 @@ class Admission(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prat
     decision: Digest | None
     signer: str
     statements: tuple[str, ...]
+
+
+class Attached(Struct, frozen=True, kw_only=True):
+    """A statement that was attached.
+
+    Attributes:
+        type: predicate type.
+        bundle: digest of the signed bundle.
+        size: of it, in bytes.
+    """
+
+    type: str
+    bundle: Digest
+    size: int
+
+
+class Attested(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.attested/1"):
+    """What was attached to an image, and by which key.
+
+    Attributes:
+        key: fingerprint of the key.
+    """
+
+    image: Digest
+    key: Digest
+    statements: tuple[Attached, ...]
+
+
+class Believed(Struct, frozen=True, kw_only=True):
+    """A verified statement.
+
+    Attributes:
+        type: predicate type.
+        bundle: digest of its bundle.
+        key: fingerprint of the key that signed it.
+    """
+
+    type: str
+    bundle: Digest
+    key: Digest
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """A candidate that is not to be believed, and why."""
+
+    bundle: Digest
+    reason: str
+
+
+class Verification(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.verification/1"):
+    """What was found beside an image.
+
+    Attributes:
+        believed: of the type that was asked for.
+        others: how many statements of other types were verified.
+        blobs: every layer was read and is what the manifest promises.
+    """
+
+    image: Digest
+    believed: tuple[Believed, ...]
+    others: int
+    refused: tuple[Refused, ...]
+    blobs: bool

@@ -6,6 +6,7 @@ Says nothing about what is fetched. Who calls it names a limit or a digest, and 
 from pratique.transport.address import Address
 from pratique.transport.client import Transport
 from pratique.transport.credentials import Credential, Secret, parse_netrc
+from pratique.transport.exchange import Answer
 from pratique.transport.transfer import MissingError
 
-__all__ = ["Address", "Credential", "MissingError", "Secret", "Transport", "parse_netrc"]
+__all__ = ["Address", "Answer", "Credential", "MissingError", "Secret", "Transport", "parse_netrc"]

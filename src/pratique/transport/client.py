@@ -7,7 +7,7 @@ an answer is fetched. Plain ``http`` and ``file`` are for addresses that the use
 import random
 import ssl
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
@@ -20,6 +20,7 @@ from pratique.model.digest import Digest
 from pratique.model.errors import UnavailableError, UntrustedError
 from pratique.transport.address import Address
 from pratique.transport.credentials import Credential, authorization
+from pratique.transport.exchange import Answer, Request, exchange
 from pratique.transport.gate import Gate
 from pratique.transport.patience import Patience
 from pratique.transport.sinks import FileSink, MemorySink, Sink
@@ -28,6 +29,7 @@ from pratique.transport.transfer import FileTransfer, HttpTransfer
 _HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LIMIT = 4 << 30
+_CHUNK = 256 * 1024
 
 
 class Transport:
@@ -112,6 +114,43 @@ class Transport:
         address = Address.parse(url)
         with FileSink(target, digest, size, limit, str(address)) as sink:
             self._fetch(address, sink)
+
+    def exchange(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes | Path = b"", limit: int
+    ) -> Answer:
+        """Send one request and return its answer, of whatever status; redirects are not followed.
+
+        Args:
+            method: of the request; what is tried again after a broken connection may arrive twice.
+            url: where to.
+            headers: beside the client's own.
+            content: of the request's body, or a file that holds it.
+            limit: bytes that the answer's body may have.
+
+        Raises:
+            UntrustedError: the answer is longer than ``limit`` bytes.
+            UnavailableError: there is no answer in time.
+            InputError, UnsupportedError: the address is none, or may not be used.
+        """
+        address = Address.parse(url)
+        self._gate.admit(address)
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
+        patience = Patience(size + limit, self._clock, self._pause, self._jitter)
+        return exchange(Request(method, address, headers, content, limit), self._send, patience)
+
+    @contextmanager
+    def _send(self, request: Request) -> Iterator[httpx2.Response]:
+        own = {**request.headers, **authorization(self._credentials, request.address)}
+        url, content = request.address.url, request.content
+        if not isinstance(content, Path):
+            with self._client.stream(request.method, url, headers=own, content=content or None) as response:
+                yield response
+            return
+        own["Content-Length"] = str(content.stat().st_size)
+        with content.open("rb", buffering=0) as file:
+            chunks = iter(lambda: file.read(_CHUNK), b"")
+            with self._client.stream(request.method, url, headers=own, content=chunks) as response:
+                yield response
 
     def _fetch(self, address: Address, sink: Sink) -> None:
         self._gate.admit(address)

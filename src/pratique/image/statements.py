@@ -1,0 +1,205 @@
+"""Where statements about an image lie: in the OCI layout that holds it, or in the registry that does."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+from pratique.image.blobs import FolderBlobs, open_regular
+from pratique.image.limits import DEFAULT
+from pratique.image.oci import Manifest, blob_path, check, decode
+from pratique.image.referrers import (
+    EMPTY,
+    LARGEST,
+    MANIFEST,
+    Artifact,
+    Attachment,
+    artifact,
+    attach,
+    attached,
+)
+from pratique.image.registry import Place, Registry
+from pratique.image.source import open_image
+from pratique.image.write import Target, parse_target, read_index
+from pratique.model.digest import Digest, digest_of, parse_digest
+from pratique.model.errors import PratiqueError, UnsupportedError, UntrustedError
+
+
+class Statements(Protocol):
+    """The statements about one image.
+
+    Attributes:
+        image: digest of its manifest, resolved once.
+        name: of the image, for people.
+    """
+
+    image: Digest
+    name: str
+
+    def attach(self, attachments: list[Attachment]) -> list[Digest]:
+        """Attach documents; return the digests of their manifests. What is there already stays."""
+        ...
+
+    def attached(self, media_type: str) -> Iterator[bytes]:
+        """Yield documents of a type that say of themselves that they belong to the image; none of it is verified."""
+        ...
+
+
+def open_statements(reference: str) -> Statements:
+    """Return the statements about an image.
+
+    Raises:
+        UnsupportedError: it lies where nothing can be attached.
+        UnavailableError: it cannot be read.
+    """
+    source = open_image(reference).source
+    if source.digest is not None and source.kind == "registry":
+        return _InRegistry(Place.parse(reference.removeprefix("registry:")), source.digest)
+    if source.digest is not None and source.kind == "oci":
+        return _InLayout(parse_target(f"oci:{reference.removeprefix('oci:')}"), source.digest)
+    raise UnsupportedError(
+        "statements are attached to images in OCI layouts and registries alone",
+        place=reference,
+        remedy="Name it as oci:FOLDER:TAG",
+    )
+
+
+class _InLayout:
+    """Statements in an OCI layout."""
+
+    def __init__(self, target: Target, image: Digest) -> None:
+        self._target = target
+        self.image = image
+        self.name = target.tag
+
+    def attach(self, attachments: list[Attachment]) -> list[Digest]:
+        """Attach documents."""
+        return attach(self._target, self.image, attachments)
+
+    def attached(self, media_type: str) -> Iterator[bytes]:
+        """Yield documents of a type."""
+        return attached(self._target, self.image, media_type)
+
+
+class _InRegistry:
+    """Statements in a registry."""
+
+    def __init__(self, place: Place, image: Digest) -> None:
+        self._registry = Registry(place)
+        self.image = image
+        self.name = place.name
+
+    def attach(self, attachments: list[Attachment]) -> list[Digest]:
+        """Attach documents: blobs, then manifests, then the list of what refers to the image where it is ours to keep."""
+        data, kind = self._registry.manifest(self.image)
+        subject = {"mediaType": kind, "digest": self.image, "size": len(data)}
+        entries, kept = [], True
+        self._registry.put_blob(digest_of(EMPTY), EMPTY)
+        for one in attachments:
+            manifest = json.dumps(artifact(subject, one), separators=(",", ":"), sort_keys=True).encode()
+            self._registry.put_blob(digest_of(one.data), one.data)
+            kept = self._registry.put_manifest(digest_of(manifest), manifest, MANIFEST) and kept
+            entries.append(_entry(manifest, one))
+        if not kept:
+            self._registry.refer(self.image, entries)
+        return [Digest(entry["digest"]) for entry in entries]
+
+    def attached(self, media_type: str) -> Iterator[bytes]:
+        """Yield documents of a type; a damaged candidate is passed over."""
+        for entry in self._registry.referrers(self.image):
+            if entry.get("artifactType") == media_type:
+                found = self._document(entry, media_type)
+                if found is not None:
+                    yield found
+
+    def _document(self, entry: dict[str, Any], media_type: str) -> bytes | None:
+        try:
+            data, _ = self._registry.manifest(parse_digest(str(entry.get("digest"))))
+            found = decode(data, Artifact, "referrer")
+            if found.subject is None or found.subject.digest != self.image or len(found.layers) != 1:
+                return None
+            (layer,) = found.layers
+            if layer.media_type != media_type or layer.size > LARGEST:
+                return None
+            with self._registry.blob(parse_digest(layer.digest)) as file:
+                content = file.read(layer.size + 1)
+            check(content, layer, "referrer")
+        except PratiqueError:
+            return None
+        return content
+
+
+def _entry(manifest: bytes, one: Attachment) -> dict[str, Any]:
+    return {
+        "mediaType": MANIFEST,
+        "digest": digest_of(manifest),
+        "size": len(manifest),
+        "artifactType": one.media_type,
+        "annotations": one.annotations,
+    }
+
+
+def push(layout: str, to: str) -> Digest:
+    """Copy an image and what is attached to it from a layout into a registry; the tag comes last.
+
+    1. Layers and configuration, each checked on the way.
+    2. The manifest under its digest, and everything that refers to it.
+    3. The tag.
+
+    Raises:
+        UnsupportedError: the source is no image in a layout.
+        UntrustedError: a blob is not what its descriptor promises.
+        UnavailableError: the registry refuses.
+    """
+    image = open_image(layout).source
+    if image.kind != "oci" or image.digest is None:
+        raise UnsupportedError(
+            "only images in OCI layouts are pushed", place=layout, remedy="Name it as oci:FOLDER:TAG"
+        )
+    folder = parse_target(f"oci:{layout.removeprefix('oci:')}").folder
+    place = Place.parse(to.removeprefix("registry:"))
+    registry = Registry(place)
+    data = _pushed(registry, folder, image.digest)  # 1, 2
+    entries = [e for e in read_index(folder)["manifests"] if isinstance(e, dict) and e.get("artifactType")]
+    ours = [e for e in entries if _about(folder, e) == image.digest]
+    kept = [_kept(registry, folder, e) for e in ours]
+    if not all(kept):
+        registry.refer(image.digest, ours)
+    registry.put_manifest(place.reference, data, _type(data))  # 3
+    return image.digest
+
+
+def _pushed(registry: Registry, folder: Path, digest: Digest) -> bytes:
+    """Push a manifest after all that it names; return it."""
+    data = FolderBlobs(folder).read(blob_path(digest), DEFAULT.document)
+    manifest = decode(data, Manifest, str(folder))
+    for found in (*manifest.layers, manifest.config):
+        path = folder / blob_path(parse_digest(found.digest))
+        with open_regular(path) as file:
+            if "sha256:" + hashlib.file_digest(cast("Any", file), "sha256").hexdigest() != found.digest:
+                raise UntrustedError("not what its descriptor promises", place=str(path))
+        registry.put_blob(parse_digest(found.digest), path)
+    registry.put_manifest(digest, data, _type(data))
+    return data
+
+
+def _kept(registry: Registry, folder: Path, entry: dict[str, Any]) -> bool:
+    """Push a referrer; return whether the registry keeps track of it."""
+    digest = parse_digest(str(entry["digest"]))
+    data = _pushed(registry, folder, digest)
+    return registry.put_manifest(digest, data, _type(data))
+
+
+def _about(folder: Path, entry: dict[str, Any]) -> str:
+    """Return what a candidate says that it is about; empty where it cannot be read."""
+    try:
+        digest = parse_digest(str(entry.get("digest")))
+        found = decode(FolderBlobs(folder).read(blob_path(digest), DEFAULT.document), Artifact, str(folder))
+    except PratiqueError:
+        return ""
+    return found.subject.digest if found.subject else ""
+
+
+def _type(data: bytes) -> str:
+    return str(json.loads(data).get("mediaType", MANIFEST))
