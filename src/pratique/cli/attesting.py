@@ -112,6 +112,31 @@ def push(
     return 0
 
 
+def vex(
+    image: Layout,
+    *,
+    documents: Annotated[
+        Path, typer.Option("--documents", metavar="DIR", help="As clear writes them.", show_default=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="In place of stdout.")
+    ] = None,
+) -> int:
+    """Write what became of each finding, in OpenVEX: fixed, gone with its package, or still there.
+
+    It is the document that attest --all signs, made from the documents of the image's way and checked to belong to it.
+    """
+    from pratique.flows.outputs import write_bytes
+    from pratique.flows.statements import vex_of
+
+    data = vex_of(image, documents)
+    if output:
+        write_bytes(data, [("openvex", output)])
+    else:
+        Screen().raw(data + b"\n")
+    return 0
+
+
 def verify(
     image: Layout,
     *,

@@ -110,6 +110,9 @@ app.command(
 app.command(epilog=_example("pratique push oci:image:clear --to registry:127.0.0.1:5000/train:clear"))(
     attesting.push
 )
+app.command(epilog=_example("pratique vex oci:image:clear --documents image.documents -o vex.openvex.json"))(
+    attesting.vex
+)
 app.command(epilog=_example("pratique verify oci:image:clear --key platform.pub --type sbom"))(
     attesting.verify
 )

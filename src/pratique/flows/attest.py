@@ -19,7 +19,7 @@ from pratique.formats import strict_json
 from pratique.formats.documents import encode, read
 from pratique.image import Attachment, Statements, open_statements
 from pratique.model.admission import Attached, Attested, Reference, SignedDecision
-from pratique.model.digest import Digest, digest_of
+from pratique.model.digest import digest_of
 from pratique.storage import read_whole
 
 _PREDICATE = 64 << 20

@@ -1,16 +1,18 @@
 """Everything that can be stated of an image from the documents of its way; made anew from them, not copied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from pratique.flows.outputs import SBOMS
 from pratique.flows.rbom import with_usages
-from pratique.formats.documents import digest_of_document, read
+from pratique.formats.documents import digest_of_document, encode, read
 from pratique.formats.official import check_openvex
 from pratique.formats.openvex import openvex
 from pratique.formats.slsa import provenance
-from pratique.model.digest import Digest
+from pratique.image import open_statements
+from pratique.model.clearance import Clearance
+from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
 from pratique.model.hardening import Hardening
@@ -51,44 +53,77 @@ class Known(NamedTuple):
     proofs: tuple[Proof, ...]
 
 
-def read_known(folder: Path, image: Digest) -> Known:
+class _Folder(NamedTuple):
+    """A folder of documents.
+
+    Attributes:
+        digests: of the documents that ``clear`` lists, by file name; empty where there is no such list.
+    """
+
+    path: Path
+    digests: dict[str, Digest]
+
+    def one(self, name: str, kind: type[T]) -> T:
+        """Return a document, as it was written."""
+        data = read_whole(self.path / name, _LIMIT)
+        if wanted := self.digests.get(name):
+            _same(self.path / name, digest_of(data.removesuffix(b"\n")), wanted)
+        return read(data, kind, str(self.path / name))
+
+    def each(self, pattern: str, kind: type[T]) -> dict[Digest, T]:
+        """Return the documents of a pattern by their digests."""
+        found = (self.one(path.name, kind) for path in sorted(self.path.glob(pattern)))
+        return {digest_of(encode(document)): document for document in found}
+
+    def named(self, name: str, digests: Iterable[Digest], found: dict[Digest, T]) -> tuple[T, ...]:
+        """Return the documents that a document names."""
+        for digest in digests:
+            if digest not in found:
+                remedy = "Put it back, or run pratique clear again"
+                what = f"it names a document that is not in the folder: {digest}"
+                raise InputError(what, place=str(self.path / name), remedy=remedy)
+        return tuple(found[digest] for digest in digests)
+
+
+def read_known(path: Path, image: Digest) -> Known:
     """Return the documents of a folder, as ``clear`` writes it, or of a folder with those of one scan.
+
+    1. Where ``clear`` left its list, every document is the one that it wrote.
+    2. The documents are of this image, and each is the one that another names.
 
     Raises:
         InputError: one is of another image, or is not the one that another names.
         UnavailableError: one is missing.
     """
-    inside = folder / "after" if (folder / "after").is_dir() else folder
-    inventory = _one(inside / "inventory.json", Inventory)
-    findings = _one(inside / "findings.json", Findings)
-    decision = _one(inside / "decision.json", Decision)
-    _same(inside / "inventory.json", inventory.source.digest, image)
-    _same(inside / "findings.json", findings.inventory, digest_of_document(inventory))
-    _same(inside / "decision.json", decision.inventory, digest_of_document(inventory))
-    _same(inside / "decision.json", decision.findings, digest_of_document(findings))
-    if inside == folder:
-        return Known(inventory, findings, decision, None, (), None, None, ())
-    before = (
-        _one(folder / "before/inventory.json", Inventory),
-        _one(folder / "before/findings.json", Findings),
-    )
-    plan, made = _one(folder / "plan.json", Plan), _one(folder / "hardening.json", Hardening)
-    _same(folder / "hardening.json", made.manifest, image)
-    _same(folder / "hardening.json", made.plan, digest_of_document(plan))
-    _same(folder / "plan.json", plan.inventory, digest_of_document(before[0]))
-    _same(folder / "plan.json", plan.findings, digest_of_document(before[1]))
-    usages = {digest_of_document(u): u for u in _each(folder, "usage-*.json", Usage)}
-    proofs = {digest_of_document(p): p for p in _each(folder, "proof-*.json", Proof)}
-    return Known(
-        inventory,
-        findings,
-        decision,
-        before,
-        tuple(_named(usages, digest, folder) for digest in plan.usages),
-        plan,
-        made,
-        tuple(_named(proofs, note.proof, folder) for note in decision.proofs),
-    )
+    listed = path / "clearance.json"
+    cleared = read(read_whole(listed, _LIMIT), Clearance, str(listed)) if listed.exists() else None
+    folder = _Folder(path, cleared.documents if cleared else {})  # 1
+    if not (path / "after").is_dir():
+        return Known(*_judged(folder, "", image), None, (), None, None, ())
+    if cleared:
+        _same(listed, cleared.manifest, image)  # 2
+    inventory, findings, decision = _judged(folder, "after/", image)
+    before = folder.one("before/inventory.json", Inventory), folder.one("before/findings.json", Findings)
+    plan, made = folder.one("plan.json", Plan), folder.one("hardening.json", Hardening)
+    _same(path / "hardening.json", made.manifest, image)
+    _same(path / "hardening.json", made.plan, digest_of_document(plan))
+    _same(path / "plan.json", plan.inventory, digest_of_document(before[0]))
+    _same(path / "plan.json", plan.findings, digest_of_document(before[1]))
+    usages = folder.named("plan.json", plan.usages, folder.each("usage-*.json", Usage))
+    noted = [note.proof for note in decision.proofs]
+    proofs = folder.named("after/decision.json", noted, folder.each("proof-*.json", Proof))
+    return Known(inventory, findings, decision, before, usages, plan, made, proofs)
+
+
+def _judged(folder: _Folder, inside: str, image: Digest) -> tuple[Inventory, Findings, Decision]:
+    inventory = folder.one(f"{inside}inventory.json", Inventory)
+    findings = folder.one(f"{inside}findings.json", Findings)
+    decision = folder.one(f"{inside}decision.json", Decision)
+    _same(folder.path / f"{inside}inventory.json", inventory.source.digest, image)
+    _same(folder.path / f"{inside}findings.json", findings.inventory, digest_of_document(inventory))
+    _same(folder.path / f"{inside}decision.json", decision.inventory, digest_of_document(inventory))
+    _same(folder.path / f"{inside}decision.json", decision.findings, digest_of_document(findings))
+    return inventory, findings, decision
 
 
 def predicates(known: Known, image: Digest) -> Iterator[tuple[str, bytes]]:
@@ -100,28 +135,34 @@ def predicates(known: Known, image: Digest) -> Iterator[tuple[str, bytes]]:
     original, findings = known.before
     if known.usages:
         yield "rbom", with_usages(original, known.usages)
-    product = f"pkg:oci/image@{image.replace(':', '%3A')}"
-    yield "vex", check_openvex(openvex(product, image, findings, known.findings, known.plan))
+    yield "vex", _vex(image, findings, known.findings, known.plan)
     source = original.source
     named = source.digest or known.plan.image
     yield "provenance", provenance(source.reference, named, known.plan, known.hardening, known.proofs)
 
 
-def _one(path: Path, kind: type[T]) -> T:
-    return read(read_whole(path, _LIMIT), kind, str(path))
+def vex_of(reference: str, documents: Path) -> bytes:
+    """Return the OpenVEX document about an image.
+
+    Raises:
+        InputError: the documents are of another image, or do not tell what became of findings.
+    """
+    image = open_statements(reference).image
+    known = read_known(documents, image)
+    if known.before is None or known.plan is None:
+        remedy = "Name the folder that pratique clear wrote"
+        raise InputError(
+            "documents of one scan: nothing became of its findings", place=str(documents), remedy=remedy
+        )
+    return _vex(image, known.before[1], known.findings, known.plan)
 
 
-def _each(folder: Path, pattern: str, kind: type[T]) -> list[T]:
-    return [_one(path, kind) for path in sorted(folder.glob(pattern))]
+def _vex(image: Digest, before: Findings, after: Findings, plan: Plan) -> bytes:
+    product = f"pkg:oci/image@{image.replace(':', '%3A')}"
+    return check_openvex(openvex(product, image, before, after, plan))
 
 
 def _same(path: Path, said: Digest | None, wanted: Digest) -> None:
     if said != wanted:
         remedy = "Name the folder that the image's own documents were written to"
         raise InputError(f"it speaks of {said}, not of {wanted}", place=str(path), remedy=remedy)
-
-
-def _named(found: dict[Digest, T], digest: Digest, folder: Path) -> T:
-    if digest not in found:
-        raise InputError(f"a document that another names is missing: {digest}", place=str(folder))
-    return found[digest]

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from pratique.formats import strict_json
+from pratique.model.admission import Admission, Attested, SignedDecision, Verification
 from pratique.model.base import Base
 from pratique.model.clearance import Clearance
 from pratique.model.digest import Digest, digest_of
@@ -100,6 +101,10 @@ def schemas() -> dict[str, bytes]:
         "hardening": Hardening,
         "proof": Proof,
         "clearance": Clearance,
+        "attested": Attested,
+        "signed-decision": SignedDecision,
+        "verification": Verification,
+        "admission": Admission,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from pratique.image.blobs import FolderBlobs
-from pratique.image.limits import DEFAULT, MIB
+from pratique.image.limits import MIB
 from pratique.image.oci import Descriptor, blob_path, check, decode
 from pratique.image.write import Store, Target, encoded_index, read_index
 from pratique.model.digest import Digest, digest_of, parse_digest

@@ -7,6 +7,7 @@ is checked against its digest. A tag is resolved once; from then on only its dig
 import json
 import re
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -84,6 +85,7 @@ class Registry:
         self.place = place
         self._base = f"{place.site}/v2/{place.name}"
         self._transport = Transport(permitted=[Address.parse(place.site)])
+        weakref.finalize(self, self._transport.close)  # an image is read for as long as anybody holds it
 
     def manifest(self, reference: str) -> tuple[bytes, str]:
         """Return a manifest or index and its media type.

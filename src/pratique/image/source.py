@@ -95,6 +95,11 @@ def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) 
     return _oci(reference, kind, Layout(blobs, limits), name, platform)
 
 
+def layout_and_name(reference: str) -> tuple[Path, str]:
+    """Return the folder of an OCI layout and the name of an image in it, as ``open_image`` understands a reference."""
+    return _path_and_name(reference.removeprefix("oci:"))
+
+
 def _path_and_name(text: str) -> tuple[Path, str]:
     """Split ``PATH:NAME``; a path that exists as written has no name, and a name may itself hold a colon."""
     if not text or "\0" in text:

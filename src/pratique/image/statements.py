@@ -20,8 +20,8 @@ from pratique.image.referrers import (
     attached,
 )
 from pratique.image.registry import Place, Registry
-from pratique.image.source import open_image
-from pratique.image.write import Target, parse_target, read_index
+from pratique.image.source import layout_and_name, open_image
+from pratique.image.write import Target, read_index
 from pratique.model.digest import Digest, digest_of, parse_digest
 from pratique.model.errors import PratiqueError, UnsupportedError, UntrustedError
 
@@ -57,7 +57,8 @@ def open_statements(reference: str) -> Statements:
     if source.digest is not None and source.kind == "registry":
         return _InRegistry(Place.parse(reference.removeprefix("registry:")), source.digest)
     if source.digest is not None and source.kind == "oci":
-        return _InLayout(parse_target(f"oci:{reference.removeprefix('oci:')}"), source.digest)
+        folder, name = layout_and_name(reference)
+        return _InLayout(Target(folder, name or "latest"), source.digest)
     raise UnsupportedError(
         "statements are attached to images in OCI layouts and registries alone",
         place=reference,
@@ -157,7 +158,7 @@ def push(layout: str, to: str) -> Digest:
         raise UnsupportedError(
             "only images in OCI layouts are pushed", place=layout, remedy="Name it as oci:FOLDER:TAG"
         )
-    folder = parse_target(f"oci:{layout.removeprefix('oci:')}").folder
+    folder, _ = layout_and_name(layout)
     place = Place.parse(to.removeprefix("registry:"))
     registry = Registry(place)
     data = _pushed(registry, folder, image.digest)  # 1, 2
