@@ -1,0 +1,150 @@
+"""Images and statements in a registry: one that lists referrers, and one that does not."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pratique.image import Attachment, attach, open_image, open_statements, parse_target, push
+from pratique.image.registry import Place
+from pratique.model.digest import digest_of
+from pratique.model.errors import UnavailableError, UnsupportedError, UntrustedError, UsageError
+from tests.making.images import Layout
+from tests.making.registry import Registry
+from tests.making.tar import Item, tar
+
+pytestmark = pytest.mark.loopback
+LAYERS = [tar([Item("etc/os-release", b"ID=debian\n")]), tar([Item("srv/file", b"x" * 70_000)])]
+TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+
+@pytest.fixture(params=[True, False], ids=["lists referrers", "lists none"])
+def registry(request: pytest.FixtureRequest) -> Iterator[Registry]:
+    made = Registry()
+    made.referrers = request.param
+    with made.running():
+        yield made
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> str:
+    (tmp_path / "there").mkdir()
+    made = Layout(tmp_path / "there")
+    made.image(LAYERS)
+    return f"oci:{made.path}:latest"
+
+
+def paths(reference: str) -> list[str]:
+    facts = open_image(reference).read([], progress=lambda _done, _total: None)
+    return [entry.path for layer in facts for entry in layer.entries]
+
+
+def statement(text: bytes) -> Attachment:
+    return Attachment(text, TYPE, {"a": "b"})
+
+
+def test_what_is_pushed_is_read_back(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/team/train:v1"
+    pushed = push(layout, there)
+    assert open_image(there).source.digest == pushed == open_image(layout).source.digest
+    assert paths(there) == paths(layout)
+    assert open_image(f"registry:{registry.host}/team/train@{pushed}").source.digest == pushed
+
+
+def test_the_tag_comes_last(registry: Registry, layout: str) -> None:
+    target = parse_target(layout)
+    attach(target, open_image(layout).source.digest or digest_of(b""), [statement(b"one")])
+    push(layout, f"registry:{registry.host}/x:v1")
+    assert registry.writes[-1] == "v1"
+    assert registry.writes.count("v1") == 1
+
+
+def test_statements_go_with_the_image(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/x:v1"
+    open_statements(layout).attach([statement(b"one"), statement(b"two")])
+    push(layout, there)
+    assert sorted(open_statements(there).attached(TYPE)) == [b"one", b"two"]
+    assert list(open_statements(there).attached("text/plain")) == []
+
+
+def test_statements_are_attached_in_the_registry_and_twice_is_once(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/x:v1"
+    push(layout, there)
+    for _ in range(2):
+        open_statements(there).attach([statement(b"one")])
+    open_statements(there).attach([statement(b"two")])
+    assert sorted(open_statements(there).attached(TYPE)) == [b"one", b"two"]
+
+
+def test_a_repeat_pushes_no_blob_again(registry: Registry, layout: str) -> None:
+    push(layout, f"registry:{registry.host}/x:v1")
+    before = len([w for w in registry.writes if w in registry.blobs])
+    push(layout, f"registry:{registry.host}/x:v2")
+    assert len([w for w in registry.writes if w in registry.blobs]) == before
+
+
+def test_changed_bytes_of_a_layer_are_refused(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/x:v1"
+    push(layout, there)
+    largest = max(registry.blobs, key=lambda d: len(registry.blobs[d]))
+    registry.blobs[largest] = registry.blobs[largest][:-1] + b"!"
+    with pytest.raises(UntrustedError):
+        paths(there)
+
+
+def test_a_manifest_that_is_another_than_its_digest_is_refused(registry: Registry, layout: str) -> None:
+    digest = push(layout, f"registry:{registry.host}/x:v1")
+    data, kind = registry.manifests[digest]
+    registry.manifests[digest] = (data + b" ", kind)
+    with pytest.raises(UntrustedError, match="the registry sends"):
+        open_image(f"registry:{registry.host}/x@{digest}")
+
+
+def test_a_damaged_blob_is_not_pushed(registry: Registry, layout: str) -> None:
+    folder = parse_target(layout).folder
+    manifest = json.loads(blob(folder, str(open_image(layout).source.digest)).read_bytes())
+    damaged = blob(folder, manifest["layers"][1]["digest"])
+    damaged.write_bytes(damaged.read_bytes()[:-1] + b"!")
+    with pytest.raises(UntrustedError, match="not what its descriptor promises"):
+        push(layout, f"registry:{registry.host}/x:v1")
+    assert "v1" not in registry.manifests
+
+
+def blob(folder: Path, digest: str) -> Path:
+    return folder / "blobs" / "sha256" / digest.removeprefix("sha256:")
+
+
+def test_an_upload_to_another_server_is_refused(registry: Registry, layout: str) -> None:
+    registry.elsewhere = "http://127.0.0.1:1/upload"
+    with pytest.raises(UntrustedError, match="another server"):
+        push(layout, f"registry:{registry.host}/x:v1")
+
+
+def test_a_forged_referrer_is_passed_over(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/x:v1"
+    push(layout, there)
+    statements = open_statements(there)
+    statements.attach([statement(b"one")])
+    blob_digest = digest_of(b"one")
+    registry.blobs[blob_digest] = b"two"
+    assert list(open_statements(there).attached(TYPE)) == []
+
+
+def test_no_such_image(registry: Registry) -> None:
+    with pytest.raises(UnavailableError, match=r"no manifest latest \(404\)"):
+        open_image(f"registry:{registry.host}/x")
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:5000", "127.0.0.1:5000/UPPER", "127.0.0.1/a:", "127.0.0.1/../b"])
+def test_what_is_no_place_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        Place.parse(text)
+
+
+@pytest.mark.parametrize(
+    "host", ["registry.example", "10.0.0.1:5000", "127.0.0.1.example", "localhost.example"]
+)
+def test_other_machines_are_not_asked(host: str) -> None:
+    with pytest.raises(UnsupportedError, match="only registries on this machine"):
+        Place.parse(f"{host}/a:b")
