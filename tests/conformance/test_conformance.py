@@ -9,11 +9,15 @@ import pytest
 from packageurl import PackageURL
 
 from pratique.advisories.osv import rate
+from pratique.attest import load_public, verify
+from pratique.attest.keys import PublicKey
 from pratique.ecosystems import debian, purl, python
 from pratique.formats import official, strict_json
 from pratique.model.advisory import UNRATED
-from pratique.model.errors import InputError
+from pratique.model.digest import digest_of
+from pratique.model.errors import InputError, UnsupportedError, UntrustedError
 from tests.conformance.known import DIFFERENCES, SKIPPED, reason
+from tests.making import keys
 
 DATA = Path(__file__).parent / "data"
 
@@ -116,6 +120,45 @@ def test_cvss(case: tuple[str, str]) -> None:
         assert (found == UNRATED) is not line.endswith("#OK")
 
 
+def wycheproof_cases() -> Iterable[tuple[str, Any]]:
+    suite = json.loads((DATA / "wycheproof" / "ecdsa_secp256r1_sha256_test.json").read_bytes())
+    for group in suite["testGroups"]:
+        for case in group["tests"]:
+            yield str(case["tcId"]), (group["publicKeyPem"].encode(), case)
+
+
+@cases("wycheproof", wycheproof_cases())
+def test_wycheproof(case: tuple[bytes, dict[str, str]]) -> None:
+    pem, vector = case
+    key = load_public(pem, "wycheproof")
+    try:
+        key.verify(bytes.fromhex(vector["sig"]), bytes.fromhex(vector["msg"]))
+        verified = True
+    except UntrustedError:
+        verified = False
+    assert vector["result"] == "acceptable" or verified is (vector["result"] == "valid")
+
+
+def bundle_cases() -> Iterable[tuple[str, Any]]:
+    for path in sorted((DATA / "sigstore-bundles").glob("*/bundle.sigstore.json")):
+        yield path.parent.name, path
+
+
+@cases("sigstore-bundles", bundle_cases())
+def test_sigstore_bundles(case: Path) -> None:
+    """Certificates and signatures over a file's digest are not verified here: refused, and never accepted."""
+    data, subject = case.read_bytes(), digest_of(b"")
+    own = case.with_name("key.pub")
+    keys_of_case: list[PublicKey] = (
+        [load_public(own.read_bytes(), "key")] if own.exists() else [keys.key().public]
+    )
+    wanted = InputError if "malformed-json" in case.parent.name else UnsupportedError
+    with pytest.raises(
+        wanted, match=r"with a certificate|over a file's digest|a bundle of type|not valid JSON"
+    ):
+        verify(data, keys_of_case, subject, place=case.parent.name)
+
+
 def test_every_known_case_exists() -> None:
     """A row of the table that names no case has outlived its reason."""
     suites: dict[str, set[str]] = {
@@ -131,7 +174,15 @@ def test_every_known_case_exists() -> None:
 
 @pytest.mark.parametrize(
     ("folder", "count"),
-    [("cyclonedx", 70), ("jsontestsuite", 318), ("purl", 287), ("cvss", 83), ("versions", 67)],
+    [
+        ("cyclonedx", 70),
+        ("jsontestsuite", 318),
+        ("purl", 287),
+        ("cvss", 83),
+        ("versions", 67),
+        ("wycheproof", 484),
+        ("sigstore-bundles", 31),
+    ],
 )
 def test_every_suite_is_there(folder: str, count: int) -> None:
     found = {
@@ -139,6 +190,8 @@ def test_every_suite_is_there(folder: str, count: int) -> None:
         "jsontestsuite": len(list((DATA / "jsontestsuite").glob("*.json"))),
         "purl": len(list(purl_cases())),
         "cvss": len(list(cvss_cases())),
+        "wycheproof": len(list(wycheproof_cases())),
+        "sigstore-bundles": len(list(bundle_cases())),
         "versions": sum(len(lines(p)) for p in (DATA / "versions").glob("*.txt")),
     }
     assert found[folder] == count
