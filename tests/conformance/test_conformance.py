@@ -9,8 +9,7 @@ import pytest
 from packageurl import PackageURL
 
 from pratique.advisories.osv import rate
-from pratique.attest import load_public, verify
-from pratique.attest.keys import PublicKey
+from pratique.attest import Verified, load_public, verify
 from pratique.ecosystems import debian, purl, python
 from pratique.formats import official, strict_json
 from pratique.model.advisory import UNRATED
@@ -147,16 +146,15 @@ def bundle_cases() -> Iterable[tuple[str, Any]]:
 @cases("sigstore-bundles", bundle_cases())
 def test_sigstore_bundles(case: Path) -> None:
     """Certificates and signatures over a file's digest are not verified here: refused, and never accepted."""
-    data, subject = case.read_bytes(), digest_of(b"")
+    refusal = r"with a certificate|over a file's digest|a bundle of type|not valid JSON|not a public key"
+    with pytest.raises((InputError, UnsupportedError), match=refusal):
+        verified(case)
+
+
+def verified(case: Path) -> Verified:
     own = case.with_name("key.pub")
-    keys_of_case: list[PublicKey] = (
-        [load_public(own.read_bytes(), "key")] if own.exists() else [keys.key().public]
-    )
-    wanted = InputError if "malformed-json" in case.parent.name else UnsupportedError
-    with pytest.raises(
-        wanted, match=r"with a certificate|over a file's digest|a bundle of type|not valid JSON"
-    ):
-        verify(data, keys_of_case, subject, place=case.parent.name)
+    key = load_public(own.read_bytes(), "key") if own.exists() else keys.key().public
+    return verify(case.read_bytes(), [key], digest_of(b""), place=case.parent.name)
 
 
 def test_every_known_case_exists() -> None:

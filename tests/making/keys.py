@@ -44,7 +44,7 @@ def signed(
         "signatures": [{"sig": encoded(key(number).sign(pae(payload_type, data)))}],
         **more,
     }
-    material = {"publicKey": {"hint": key(number).public.hint}}
+    material = {"publicKey": {"hint": key(number).public.hint}, "tlogEntries": []}
     return {"mediaType": MEDIA_TYPE, "verificationMaterial": material, "dsseEnvelope": envelope}
 
 

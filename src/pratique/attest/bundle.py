@@ -41,7 +41,7 @@ def make_bundle(payload_type: str, payload: bytes, key: PrivateKey) -> bytes:
     """Return the signed bundle of a payload."""
     signature = {"sig": _encoded(key.sign(pae(payload_type, payload)))}
     envelope = {"payload": _encoded(payload), "payloadType": payload_type, "signatures": [signature]}
-    material = {"publicKey": {"hint": key.public.hint}}
+    material = {"publicKey": {"hint": key.public.hint}, "tlogEntries": []}  # some readers want the empty list
     return msgspec.json.encode(
         {"mediaType": MEDIA_TYPE, "verificationMaterial": material, "dsseEnvelope": envelope}
     )
