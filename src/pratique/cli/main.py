@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clearing, exits, feeding, hardening, judging, planning, running
+from pratique.cli import clearing, exits, feeding, fleet, hardening, judging, planning, running
 from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 database = typer.Typer(no_args_is_help=True, help="The advisory snapshot that images are judged by.")
 app.add_typer(database, name="db")
+records = typer.Typer(no_args_is_help=True, help="Images that were recorded, to be judged again later.")
+app.add_typer(records, name="fleet")
 
 _COMPLETE = "_PRATIQUE_COMPLETE"
 """By this variable a completion script asks for words."""
@@ -102,6 +104,18 @@ app.command(
         "    --ready serving=http://127.0.0.1:8080/healthz --drive serving='python3 drive.py'",
     )
 )(clearing.clear)
+app.command(
+    epilog=_example(
+        "pratique rescan --policy policy.toml", "pratique rescan --fail-on high,kev --format json"
+    )
+)(fleet.rescan)
+app.command(epilog=_example("pratique affected CVE-2023-4863", "pratique affected pkg:pypi/urllib3@1.26.15"))(
+    fleet.affected
+)
+records.command("add", epilog=_example("pratique fleet add before/*.json usage-training.json"))(
+    fleet.fleet_add
+)
+records.command("list", epilog=_example("pratique fleet list --format json"))(fleet.fleet_list)
 database.command(
     "import",
     epilog=_example(
