@@ -68,14 +68,14 @@ def _inventory(connection: sqlite3.Connection, number: int, inventory: Inventory
 
 
 def _names(package: Package) -> Iterator[tuple[str, ...]]:
-    """Yield (type, name, id, namespace, version, purl, by what name) of a package: its own, its others, its source."""
+    """Yield (type, name, id, by what name, purl, namespace, version) of a package: its own, its others, its source."""
     for told, text in (("itself", package.purl), *(("also", also) for also in package.also)):
         kind, namespace, name, version = purl_parts(text)
-        yield kind, name, package.id, namespace, version or package.version, text, told
+        yield kind, name, package.id, told, text, namespace, version or package.version
     if package.source:
         kind, namespace, _, _ = purl_parts(package.purl)
         source = package.source
-        yield kind, source.name, package.id, namespace, source.version, package.purl, "source"
+        yield kind, source.name, package.id, "source", package.purl, namespace, source.version
 
 
 def purl_parts(text: str) -> tuple[str, str, str, str]:

@@ -35,7 +35,7 @@ CREATE TABLE inventory (id INTEGER PRIMARY KEY REFERENCES document, image TEXT N
   packages INTEGER NOT NULL) STRICT;
 CREATE INDEX inventory_by_image ON inventory (image);
 CREATE TABLE package (type TEXT NOT NULL, name TEXT NOT NULL, inventory INTEGER NOT NULL REFERENCES inventory,
-  id TEXT NOT NULL, namespace TEXT NOT NULL, version TEXT NOT NULL, purl TEXT NOT NULL, told TEXT NOT NULL,
+  id TEXT NOT NULL, told TEXT NOT NULL, purl TEXT NOT NULL, namespace TEXT NOT NULL, version TEXT NOT NULL,
   PRIMARY KEY (type, name, inventory, id, told, purl)) STRICT, WITHOUT ROWID;
 CREATE INDEX package_by_inventory ON package (inventory);
 CREATE TABLE findings (id INTEGER PRIMARY KEY REFERENCES document, inventory TEXT NOT NULL, snapshot TEXT,
@@ -54,7 +54,10 @@ CREATE TABLE use (usage INTEGER NOT NULL REFERENCES usage, package TEXT NOT NULL
   phases TEXT NOT NULL, PRIMARY KEY (usage, package)) STRICT, WITHOUT ROWID;
 """,
 )
-"""What each version of the layout adds to the one before; ``user_version`` counts them. Never edit one: append."""
+"""What each version of the layout adds to the one before; ``user_version`` counts them. Never edit one: append.
+
+Columns of a key come first and in its order: else ``integrity_check`` of SQLite 3.40 sees NULL where there is none.
+"""
 
 
 class Store:
