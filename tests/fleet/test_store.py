@@ -176,7 +176,7 @@ def pipe(path: Path) -> None:
 def torn(path: Path) -> None:
     fleet.stored(path, REPORT)
     with plain(path) as connection:
-        connection.execute("DROP TABLE finding")
+        connection.execute("DROP TABLE package")
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ def _short(digest: Digest | None) -> str:
 
 def show_rescan(screen: Screen, made: Rescan) -> None:
     """Print what turned and why, what else changed, how many stayed, and how old the advisories are."""
-    screen.line(text("judged by  ", "bold"), ", ".join(made.rules))
+    written = f" of policy {made.policy}" if made.policy else ""
+    screen.line(text("judged by  ", "bold"), f"{', '.join(made.rules)}{written}")
     screen.line(text("snapshot   ", "bold"), made.snapshot or "")
     screen.heading(f"{plural(len(made.turned), 'image')} turned")
     for turn in made.turned:

@@ -7,6 +7,7 @@ import msgspec
 import zstandard
 from msgspec import Struct, structs
 
+from pratique.fleet.rows import Recorded, Row, rows_of
 from pratique.formats.documents import Envelope, Sealed, digest_of_document, encode, read
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, UntrustedError
@@ -14,7 +15,6 @@ from pratique.model.finding import Decision, Findings
 from pratique.model.inventory import Inventory
 from pratique.model.usage import Usage
 
-Recorded = Inventory | Findings | Decision | Usage
 KINDS: dict[str, type[Recorded]] = {
     "pratique.inventory/1": Inventory,
     "pratique.findings/1": Findings,
@@ -36,14 +36,14 @@ class Record(NamedTuple):
         created: UTC.
         size: of its bytes.
         body: its bytes, compressed.
-        value: what they say.
+        rows: what it is found by.
     """
 
     digest: Digest
     created: datetime
     size: int
     body: bytes
-    value: Recorded
+    rows: tuple[Row, ...]
 
 
 class _Tagged(Struct, frozen=True):
@@ -101,7 +101,10 @@ def _record(body: bytes, value: Recorded, place: str) -> Record:
     if len(body) > LIMIT:
         raise InputError(f"a document of more than {LIMIT >> 20} MiB", place=place)
     compressed = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(body)
-    return Record(digest_of(body), _moment(value, place), len(body), compressed, value)
+    try:
+        return Record(digest_of(body), _moment(value, place), len(body), compressed, rows_of(value))
+    except InputError as error:
+        raise error.at(place) if place and not error.place else error from None
 
 
 def _moment(value: Recorded, place: str) -> datetime:

@@ -1,45 +1,42 @@
-"""A document's rows: what it is found by, beside its bytes. Written once, with the document."""
+"""What a document is found by, beside its bytes: rows, made once from the document alone. Writes nothing."""
 
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
 from pratique.ecosystems import purl, python
-from pratique.fleet.record import Record
 from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Finding, Findings
 from pratique.model.inventory import Inventory, Package, Source
 from pratique.model.usage import Usage
 
-
-def insert(connection: sqlite3.Connection, record: Record) -> bool:
-    """Write a document with its rows; False where it is there already."""
-    cursor = connection.execute(
-        "INSERT INTO document (digest, created, size, body) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
-        (record.digest, stamp(record.created), record.size, record.body),
-    )
-    if cursor.rowcount == 0:
-        return False
-    number = cursor.lastrowid or 0
-    match record.value:
-        case Inventory() as inventory:
-            _inventory(connection, number, inventory)
-        case Findings() as findings:
-            _findings(connection, number, findings)
-        case Decision() as decision:
-            values = (number, decision.inventory, decision.findings, decision.verdict)
-            connection.execute("INSERT INTO decision VALUES (?, ?, ?, ?)", values)
-        case Usage() as usage:
-            _usage(connection, number, usage)
-    return True
+Recorded = Inventory | Findings | Decision | Usage
 
 
-def stamp(moment: datetime) -> str:
-    """Return a moment as text that sorts as moments do."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+class Row(NamedTuple):
+    """One row of a table; the number of its document stands before these values."""
+
+    table: str
+    values: tuple[str | int | None, ...]
+
+
+def rows_of(document: Recorded) -> tuple[Row, ...]:
+    """Return a document's rows: its own first, then those that hang on it.
+
+    Raises:
+        InputError: a package has no package URL.
+    """
+    match document:
+        case Inventory():
+            return (_inventory(document), *_packages(document))
+        case Findings():
+            return (_findings(document), *_vulnerabilities(document))
+        case Usage():
+            return (_usage(document), *_uses(document))
+        case Decision():
+            return (Row("decision", (document.inventory, document.findings, document.verdict)),)
 
 
 def image_key(source: Source) -> str:
@@ -47,12 +44,11 @@ def image_key(source: Source) -> str:
     return source.config or source.digest or f"{source.kind}:{source.reference}"
 
 
-def _inventory(connection: sqlite3.Connection, number: int, inventory: Inventory) -> None:
+def _inventory(inventory: Inventory) -> Row:
     source = inventory.source
-    connection.execute(
-        "INSERT INTO inventory VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    return Row(
+        "inventory",
         (
-            number,
             image_key(source),
             source.config,
             source.digest,
@@ -63,8 +59,11 @@ def _inventory(connection: sqlite3.Connection, number: int, inventory: Inventory
             len(inventory.packages),
         ),
     )
-    rows = {(*row[:2], number, *row[2:]) for package in inventory.packages for row in _names(package)}
-    connection.executemany("INSERT INTO package VALUES (?, ?, ?, ?, ?, ?, ?, ?)", sorted(rows))
+
+
+def _packages(inventory: Inventory) -> Iterator[Row]:
+    found = {values for package in inventory.packages for values in _names(package)}
+    return (Row("package", values) for values in sorted(found))
 
 
 def _names(package: Package) -> Iterator[tuple[str, ...]]:
@@ -86,18 +85,24 @@ def purl_parts(text: str) -> tuple[str, str, str, str]:
     """
     found = purl.parse(text)
     if not found.name:
-        raise InputError(f"a package URL without a name: {text[:120]!r}")
+        raise InputError(f"not a package URL: {text[:120]!r} (no name)")
     name = python.normalise(found.name) if found.type == "pypi" else found.name
     return found.type, found.namespace or "", name, found.version or ""
 
 
-def _findings(connection: sqlite3.Connection, number: int, findings: Findings) -> None:
+def _findings(findings: Findings) -> Row:
     blind = Counter(_type(a.package) for a in findings.assessments if a.state != "assessed")
     text = msgspec.json.encode(dict(sorted(blind.items()))).decode()
-    values = (number, findings.inventory, findings.snapshot, len(findings.findings), text)
-    connection.execute("INSERT INTO findings VALUES (?, ?, ?, ?, ?)", values)
+    return Row("findings", (findings.inventory, findings.snapshot, len(findings.findings), text))
+
+
+def _type(package: str) -> str:
+    return package.partition("/")[0].removeprefix("pkg:")
+
+
+def _vulnerabilities(findings: Findings) -> Iterator[Row]:
     names = {name for finding in findings.findings for name in finding_names(finding)}
-    connection.executemany("INSERT INTO finding VALUES (?, ?)", ((name, number) for name in sorted(names)))
+    return (Row("finding", (name,)) for name in sorted(names))
 
 
 def finding_names(finding: Finding) -> set[str]:
@@ -105,13 +110,10 @@ def finding_names(finding: Finding) -> set[str]:
     return {name.upper() for name in (finding.id, *finding.aliases, *(m.record for m in finding.matches))}
 
 
-def _type(package: str) -> str:
-    return package.partition("/")[0].removeprefix("pkg:")
+def _usage(usage: Usage) -> Row:
+    return Row("usage", (usage.image, usage.inventory, int(usage.valid)))
 
 
-def _usage(connection: sqlite3.Connection, number: int, usage: Usage) -> None:
-    values = (number, usage.image, usage.inventory, int(usage.valid))
-    connection.execute("INSERT INTO usage VALUES (?, ?, ?, ?)", values)
+def _uses(usage: Usage) -> Iterator[Row]:
     uses = {p.package: (p.state, msgspec.json.encode(p.phases).decode()) for p in usage.packages}
-    rows = ((number, package, state, phases) for package, (state, phases) in sorted(uses.items()))
-    connection.executemany("INSERT INTO use VALUES (?, ?, ?, ?)", rows)
+    return (Row("use", (package, *use)) for package, use in sorted(uses.items()))

@@ -11,13 +11,14 @@ memory (sqlite.org/wal.html).
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import msgspec
 
-from pratique.fleet.record import Record, Recorded, expand
-from pratique.fleet.rows import insert
+from pratique.fleet.record import Record, expand
+from pratique.fleet.rows import Recorded
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, PratiqueError, UnavailableError, UnsupportedError
 from pratique.storage import locked
@@ -58,6 +59,16 @@ CREATE TABLE use (usage INTEGER NOT NULL REFERENCES usage, package TEXT NOT NULL
 
 Columns of a key come first and in its order: else ``integrity_check`` of SQLite 3.40 sees NULL where there is none.
 """
+_INSERTS = {
+    "document": "INSERT INTO document (digest, created, size, body) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
+    "inventory": "INSERT INTO inventory VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "package": "INSERT INTO package (inventory, type, name, id, told, purl, namespace, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    "findings": "INSERT INTO findings VALUES (?, ?, ?, ?, ?)",
+    "finding": "INSERT INTO finding (findings, name) VALUES (?, ?)",
+    "decision": "INSERT INTO decision VALUES (?, ?, ?, ?)",
+    "usage": "INSERT INTO usage VALUES (?, ?, ?, ?)",
+    "use": "INSERT INTO use VALUES (?, ?, ?, ?)",
+}
 
 
 class Store:
@@ -107,7 +118,19 @@ class Store:
             PratiqueError: see the class.
         """
         with self._asking(), self._transaction("IMMEDIATE"):
-            return sum(insert(self._connection, record) for record in records)
+            return sum(self._insert(record) for record in records)
+
+    def _insert(self, record: Record) -> bool:
+        """Write a document with its rows; False where it is there already."""
+        cursor = self._connection.execute(
+            _INSERTS["document"],
+            (record.digest, record.created.isoformat(timespec="microseconds"), record.size, record.body),
+        )
+        if cursor.rowcount:
+            for table, rows in groupby(record.rows, key=lambda row: row.table):
+                values = [(cursor.lastrowid, *row.values) for row in rows]
+                self._connection.executemany(_INSERTS[table], values)
+        return bool(cursor.rowcount)
 
     def read(self, digest: Digest, kind: type[T]) -> T | None:
         """Return a stored document; None where it was never added.

@@ -19,7 +19,7 @@ from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UsageError
 from pratique.model.finding import Decision, Findings, Verdict
 from pratique.model.fleet import Cause, Rescan, Turn
-from pratique.model.inventory import Gap, Inventory
+from pratique.model.inventory import Gap, Inventory, Purl
 from pratique.policy import Policy, Work, breaks, decide
 
 
@@ -145,7 +145,7 @@ def _turn(known: Known, last: _Last, findings: Findings, decision: Decision, pol
         image=known.name,
         before=before.verdict if before else None,
         after=decision.verdict,
-        by="" if same or before is None else ", ".join(before.rules) or "no rule",
+        by="" if same or before is None else _rules(before),
         compared=last.findings is not None,
         appeared=tuple(cause for key, cause in now.items() if key not in then),
         ended=tuple(cause for key, cause in then.items() if key not in now),
@@ -157,14 +157,19 @@ def _turn(known: Known, last: _Last, findings: Findings, decision: Decision, pol
     )
 
 
-def _breaking(findings: Findings, policy: Policy) -> dict[tuple[str, str], Cause]:
+def _rules(decision: Decision) -> str:
+    written = f" of policy {decision.policy}" if decision.policy else ""
+    return f"{', '.join(decision.rules) or 'no rule'}{written}"
+
+
+def _breaking(findings: Findings, policy: Policy) -> dict[tuple[Purl, str], Cause]:
     """Return every finding that breaks a rule, by package and vulnerability."""
     found = {}
     for finding in findings.findings:
         rules = tuple(rule.text for rule in policy.rules if breaks(rule, finding))
         if rules:
             feeds = tuple(sorted({match.feed for match in finding.matches}))
-            found[finding.package, finding.id] = Cause(
+            found[finding.purl, finding.id] = Cause(
                 finding=finding.id, package=finding.purl, rules=rules, feeds=feeds
             )
     return found
