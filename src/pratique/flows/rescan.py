@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pratique import __version__
 from pratique.advisories import open_snapshot
-from pratique.fleet import Known, Store, View, make_record, open_store
+from pratique.fleet import Known, Record, Store, View, make_record, open_store
 from pratique.flows.clock import Clock, read_clock
 from pratique.flows.fleet import known_images, store_file
 from pratique.flows.scan import Request, database, findings_of, policy_of
@@ -114,12 +114,11 @@ def _again(known: Known, by: _Judging) -> Turn:
     if inventory is None:
         raise InputError("an inventory is gone from the store", place=known.name.inventory)
     last = _last(known, by.store)
-    findings = _findings(inventory, last.findings, by)  # 1
+    findings, digest, fresh = _findings(inventory, last, by)  # 1
     work = Work(PARENT in inventory.source.claims, last.decision.proofs if last.decision else ())
-    digest = digest_of_document(findings)
     made = decide(findings, digest, by.policy, by.clock.now, work)  # 2
     decision = replace(made, tool=__version__, created=by.clock.now, clock=by.clock.source)
-    by.store.add([make_record(findings), make_record(decision)])  # 3
+    by.store.add([*fresh, make_record(decision)])  # 3
     return _turn(known, last, findings, decision, by.policy)
 
 
@@ -129,11 +128,17 @@ def _last(known: Known, store: Store) -> _Last:
     return _Last(store.read(known.decision.digest, Decision), store.read(known.decision.findings, Findings))
 
 
-def _findings(inventory: Inventory, before: Findings | None, by: _Judging) -> Findings:
+def _findings(inventory: Inventory, last: _Last, by: _Judging) -> tuple[Findings, Digest, tuple[Record, ...]]:
+    """Return findings, their digest, and what is to be recorded of them: nothing where the last ones say the same."""
     made = replace(findings_of(inventory, by.knowledge, by.clock), tool=__version__)
-    if before and replace(made, tool=before.tool, created=before.created, clock=before.clock) == before:
-        return before
-    return made
+    if last.decision and last.findings and _same(made, last.findings):
+        return last.findings, last.decision.findings, ()
+    record = make_record(made)
+    return made, record.digest, (record,)
+
+
+def _same(made: Findings, before: Findings) -> bool:
+    return replace(made, tool=before.tool, created=before.created, clock=before.clock) == before
 
 
 def _turn(known: Known, last: _Last, findings: Findings, decision: Decision, policy: Policy) -> Turn:
