@@ -12,12 +12,17 @@ from pratique.model.errors import InputError, UnavailableError, UsageError
 from pratique.model.finding import Assessment
 from pratique.model.fleet import Affected
 from pratique.model.inventory import Purl, SourcePackage
-from tests.making import fleet
+from tests.making import fleet, scans
 from tests.making.values import finding, findings, gap, package
 
 FOUND = findings(finding(aliases=("GHSA-aaaa-bbbb-cccc",)))
 HELD = fleet.image("held")
 CLEAN = fleet.image("clean")
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", scans.EPOCH)
 
 
 def asked(folder: Path, query: str, *records: Record) -> Affected:
@@ -84,6 +89,17 @@ def test_who_holds_it_and_may_hold_more(tmp_path: Path) -> None:
     made = asked(tmp_path, "CVE-2026-1", *fleet.records(fleet.judged(partial, FOUND)))
     assert [h.doubts for h in made.held] == [("the inventory is partial (1 gap)",)]
     assert made.unknown == ()
+
+
+@pytest.mark.parametrize(("days", "doubts"), [(6, 0), (7, 1), (400, 1), (-9, 1)])
+def test_advisories_that_are_stale_today_clear_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, doubts: int
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(int(scans.EPOCH) + days * 86_400))
+    made = asked(tmp_path, "CVE-2026-9", *fleet.records(fleet.judged(CLEAN)))
+    assert (len(made.unknown), made.clear) == (doubts, 1 - doubts)
+    assert all("judged by advisories that are stale today: osv " in u.doubts[0] for u in made.unknown)
+    assert asked(tmp_path, "pkg:pypi/other").clear == 1  # a package is told by the inventory alone
 
 
 @pytest.mark.parametrize(

@@ -145,8 +145,9 @@ def _short(digest: Digest | None) -> str:
 
 def show_rescan(screen: Screen, made: Rescan) -> None:
     """Print what turned and why, what else changed, how many stayed, and how old the advisories are."""
-    written = f" of policy {made.policy}" if made.policy else ""
-    screen.line(text("judged by  ", "bold"), f"{', '.join(made.rules)}{written}")
+    screen.line(text("judged by  ", "bold"), ", ".join(made.rules))
+    if made.policy:
+        screen.line(text("policy     ", "bold"), made.policy)
     screen.line(text("snapshot   ", "bold"), made.snapshot or "")
     screen.heading(f"{plural(len(made.turned), 'image')} turned")
     for turn in made.turned:
@@ -238,7 +239,9 @@ def show_affected(screen: Screen, found: Affected) -> None:
             screen.item(text("-", "yellow"), doubt)
     screen.line()
     day = f"; the oldest document is of {found.oldest:%Y-%m-%d}" if found.oldest else ""
-    screen.line(f"Not in {plural(found.clear, 'image')} of which everything asked for is known{day}")
+    screen.line(
+        f"Not in {plural(found.clear, 'image')} that {'leaves' if found.clear == 1 else 'leave'} no doubt{day}"
+    )
     _missing(screen, found.missing)
 
 

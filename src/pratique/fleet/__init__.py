@@ -3,10 +3,11 @@
 from pratique.fleet.record import Record, make_record, read_records
 from pratique.fleet.rows import finding_names, purl_parts
 from pratique.fleet.store import Store, open_store
-from pratique.fleet.views import Known, Used, View
+from pratique.fleet.views import Known, LastFindings, Used, View
 
 __all__ = [
     "Known",
+    "LastFindings",
     "Record",
     "Store",
     "Used",

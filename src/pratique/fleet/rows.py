@@ -92,8 +92,13 @@ def purl_parts(text: str) -> tuple[str, str, str, str]:
 
 def _findings(findings: Findings) -> Row:
     blind = Counter(_type(a.package) for a in findings.assessments if a.state != "assessed")
-    text = msgspec.json.encode(dict(sorted(blind.items()))).decode()
-    return Row("findings", (findings.inventory, findings.snapshot, len(findings.findings), text))
+    asked = {name for a in findings.assessments for name in a.feeds}
+    texts = (_text(dict(sorted(blind.items()))), _text([f for f in findings.feeds if f.name in asked]))
+    return Row("findings", (findings.inventory, findings.snapshot, len(findings.findings), *texts))
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _type(package: str) -> str:
@@ -115,5 +120,5 @@ def _usage(usage: Usage) -> Row:
 
 
 def _uses(usage: Usage) -> Iterator[Row]:
-    uses = {p.package: (p.state, msgspec.json.encode(p.phases).decode()) for p in usage.packages}
+    uses = {p.package: (p.state, _text(p.phases)) for p in usage.packages}
     return (Row("use", (package, *use)) for package, use in sorted(uses.items()))

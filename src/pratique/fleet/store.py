@@ -40,7 +40,7 @@ CREATE TABLE package (type TEXT NOT NULL, name TEXT NOT NULL, inventory INTEGER 
   PRIMARY KEY (type, name, inventory, id, told, purl)) STRICT, WITHOUT ROWID;
 CREATE INDEX package_by_inventory ON package (inventory);
 CREATE TABLE findings (id INTEGER PRIMARY KEY REFERENCES document, inventory TEXT NOT NULL, snapshot TEXT,
-  total INTEGER NOT NULL, blind TEXT NOT NULL) STRICT;
+  total INTEGER NOT NULL, blind TEXT NOT NULL, feeds TEXT NOT NULL) STRICT;
 CREATE INDEX findings_by_inventory ON findings (inventory);
 CREATE TABLE finding (name TEXT NOT NULL, findings INTEGER NOT NULL REFERENCES findings,
   PRIMARY KEY (name, findings)) STRICT, WITHOUT ROWID;
@@ -63,7 +63,7 @@ _INSERTS = {
     "document": "INSERT INTO document (digest, created, size, body) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING",
     "inventory": "INSERT INTO inventory VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "package": "INSERT INTO package (inventory, type, name, id, told, purl, namespace, version) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    "findings": "INSERT INTO findings VALUES (?, ?, ?, ?, ?)",
+    "findings": "INSERT INTO findings VALUES (?, ?, ?, ?, ?, ?)",
     "finding": "INSERT INTO finding (findings, name) VALUES (?, ?)",
     "decision": "INSERT INTO decision VALUES (?, ?, ?, ?)",
     "usage": "INSERT INTO usage VALUES (?, ?, ?, ?)",

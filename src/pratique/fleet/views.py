@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from pratique.fleet.store import Store
+from pratique.model.advisory import Feed
 from pratique.model.digest import Digest
 from pratique.model.finding import Verdict
 from pratique.model.fleet import ImageName, Told
@@ -32,7 +33,7 @@ _DECISIONS = _LAST.format(
     columns="x.verdict, x.findings",
     worst="x.verdict = 'pass', x.verdict = 'not judged', x.verdict = 'incomplete'",
 )
-_FINDINGS = _LAST.format(table="findings", columns="x.snapshot, x.blind", worst="x.total DESC")
+_FINDINGS = _LAST.format(table="findings", columns="x.snapshot, x.blind, x.feeds", worst="x.total DESC")
 """Of two documents of one second the worse one counts as the later: the order in which they came tells nothing."""
 
 _MISSING = """
@@ -48,6 +49,7 @@ _NAMED = "SELECT d.digest FROM finding f JOIN document d ON d.id = f.findings WH
 _USES = """
 SELECT s.package, s.state, s.phases FROM usage u JOIN use s ON s.usage = u.id WHERE u.image = ? AND u.valid = 1
 """
+_FEEDS = msgspec.json.Decoder(tuple[Feed, ...])
 
 
 class LastDecision(NamedTuple):
@@ -64,12 +66,14 @@ class LastFindings(NamedTuple):
 
     Attributes:
         blind: package type -> how many packages could not be judged in full.
+        feeds: that packages were judged by.
     """
 
     digest: Digest
     created: datetime
     snapshot: Digest | None
     blind: dict[str, int]
+    feeds: tuple[Feed, ...]
 
 
 class Known(NamedTuple):
@@ -135,7 +139,9 @@ class View:
             for row in self._store.rows(_DECISIONS)
         }
         findings = {
-            row[0]: LastFindings(row[1], _moment(row[2]), row[3], msgspec.json.decode(row[4]))
+            row[0]: LastFindings(
+                row[1], _moment(row[2]), row[3], msgspec.json.decode(row[4]), _FEEDS.decode(row[5])
+            )
             for row in self._store.rows(_FINDINGS)
         }
         return tuple(

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pratique import __version__
 from pratique.checks import same_version
-from pratique.fleet import Known, Store, Used, View, finding_names, open_store, purl_parts
+from pratique.fleet import Known, LastFindings, Store, Used, View, finding_names, open_store, purl_parts
 from pratique.flows.clock import read_clock
 from pratique.flows.fleet import known_images, store_file
 from pratique.formats.text import plural
@@ -18,6 +18,7 @@ from pratique.model.errors import InputError, UsageError
 from pratique.model.finding import Findings
 from pratique.model.fleet import Affected, Holder, Holding, Unknown
 from pratique.model.inventory import Purl
+from pratique.policy import describe_age, is_stale
 
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9:._-]{1,100}")
 _READ = ("deb", "pypi")
@@ -52,7 +53,7 @@ def affected(query: str, store: str) -> Affected:
         PratiqueError: the store cannot be used.
     """
     clock = read_clock()
-    asking = _question(query)
+    asking = _question(query, clock.now)
     with open_store(store_file(store)) as opened, opened.reading():
         view = View(opened)
         images = known_images(view, str(store_file(store)))
@@ -85,7 +86,7 @@ def _holder(known: Known, answer: _Answer, as_of: datetime) -> Holder:
     )
 
 
-def _question(query: str) -> Callable[[View, Store], Callable[[Known], _Answer]]:
+def _question(query: str, now: datetime) -> Callable[[View, Store], Callable[[Known], _Answer]]:
     if query.startswith("pkg:"):
         try:
             parts = purl_parts(query)
@@ -97,7 +98,7 @@ def _question(query: str) -> Callable[[View, Store], Callable[[Known], _Answer]]
             f"neither a vulnerability nor a package URL: {query[:60]!r}",
             remedy="Name a CVE, an advisory's id, or a package as pkg:pypi/urllib3",
         )
-    return lambda view, store: _by_vulnerability(query, view, store)
+    return lambda view, store: _by_vulnerability(query, now, view, store)
 
 
 def _by_package(parts: tuple[str, str, str, str], view: View) -> Callable[[Known], _Answer]:
@@ -126,7 +127,7 @@ def _by_package(parts: tuple[str, str, str, str], view: View) -> Callable[[Known
     return ask
 
 
-def _by_vulnerability(query: str, view: View, store: Store) -> Callable[[Known], _Answer]:
+def _by_vulnerability(query: str, now: datetime, view: View, store: Store) -> Callable[[Known], _Answer]:
     named = view.named(query)
 
     def ask(known: Known) -> _Answer:
@@ -135,15 +136,22 @@ def _by_vulnerability(query: str, view: View, store: Store) -> Callable[[Known],
             return _Answer((), (*_unread(known), "no findings are recorded"), None)
         document = store.read(last.digest, Findings) if last.digest in named else None
         found = _holdings(document, query.upper()) if document else iter(())
-        blind = [f"{count:,} {kind}" for kind, count in sorted(last.blind.items())]
-        doubts = (
-            *_unread(known),
-            *(["judged without advisories"] if last.snapshot is None else []),
-            *([f"packages that could not be judged in full: {', '.join(blind)}"] if blind else []),
-        )
+        doubts = (*_unread(known), *_unjudged(last, now))
         return _Answer(_used(found, known, view), doubts, last.created, last.snapshot)
 
     return ask
+
+
+def _unjudged(last: LastFindings, now: datetime) -> Iterator[str]:
+    """Yield why findings may lack a vulnerability; what was published since the advisories were made, they cannot have."""
+    if last.snapshot is None:
+        yield "judged without advisories"
+    if last.blind:
+        blind = [f"{count:,} {kind}" for kind, count in sorted(last.blind.items())]
+        yield f"packages that could not be judged in full: {', '.join(blind)}"
+    stale = [f"{feed.name} {describe_age(feed, now)}" for feed in last.feeds if is_stale(feed, now)]
+    if stale:
+        yield f"judged by advisories that are stale today: {', '.join(stale)}"
 
 
 def _holdings(document: Findings, name: str) -> Iterator[Holding]:
