@@ -25,6 +25,7 @@ def surroundings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: py
     for name in ("SOURCE_DATE_EPOCH", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("PRATIQUE_CACHE_DIR", str(tmp_path / "pratique-cache"))
+    monkeypatch.setenv("PRATIQUE_STORE", str(tmp_path / "pratique-store" / "fleet.sqlite"))
     if "e2e" not in request.keywords:
         monkeypatch.setattr(
             socket.socket, "connect", _loopback if "loopback" in request.keywords else _refused

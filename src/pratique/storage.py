@@ -22,6 +22,13 @@ def cache_folder(override: str = "") -> Path:
     return root / "pratique"
 
 
+def data_folder() -> Path:
+    """Return the folder for what a user keeps: ``XDG_DATA_HOME/pratique`` (XDG base directories 0.8)."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    root = Path(base) if base.startswith("/") else Path.home() / ".local" / "share"
+    return root / "pratique"
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write a file so that no reader and no crash ever sees half of it.
 

@@ -57,6 +57,20 @@ def key(kind: str, version: str) -> Any:
     return debian.version_key(version) if kind == "deb" else python.version_key(version)
 
 
+def same_version(kind: str, asked: str, installed: str) -> bool:
+    """Say whether an installed version is the one that was asked for: ``2.1`` finds ``2.1.0`` and ``2.1.0+cu118``.
+
+    A version that cannot be understood, or of a type without an order of versions, is compared as it is written.
+    """
+    if kind not in {"deb", "pypi"}:
+        return asked == installed
+    others = {installed, python.public(installed)} if kind == "pypi" else {installed}
+    try:
+        return any(key(kind, asked) == key(kind, other) for other in others)
+    except InputError:
+        return asked == installed
+
+
 def _listed(kind: str, version: str, advisory: Advisory) -> bool:
     """Say whether a version is listed by name, in this or another spelling: ``1.0b`` is ``1.0b0``."""
     names = {version, python.public(version)} if kind == "pypi" else {version}

@@ -1,5 +1,7 @@
 """The one table from outcomes to exit codes; ``docs/reference/exit-codes.md`` is made from it."""
 
+from collections.abc import Iterable
+
 from pratique.model.errors import PratiqueError, UsageError
 from pratique.model.finding import Verdict
 
@@ -14,13 +16,19 @@ NO_STATEMENT, NOT_VERIFIED = 10, 12
 MEANINGS = {
     0: "passed; or nothing was asked to be judged, whatever was found",
     1: "error: the image, a feed or a file could not be read, or is not what it promises to be",
-    2: "the policy or a `--fail-on` rule failed the image; a proof failed; `clear` published nothing; `gate` refused",
-    3: "incomplete: no rule failed it, but part of it could not be judged and nobody accepted that",
+    2: "the policy or a `--fail-on` rule failed the image, or for `rescan` any image; a proof failed; `clear` published nothing; `gate` refused",
+    3: "incomplete: no rule failed it, but part of it could not be judged and nobody accepted that; for `affected`, it cannot be known of every image",
     4: "usage: the call itself is wrong",
     10: "nothing is attached to the image (`verify`, `gate`)",
     12: "nothing attached is signed by a trusted key (`verify`, `gate`)",
     130: "interrupted",
 }
+
+
+def worst(verdicts: Iterable[Verdict]) -> int:
+    """Return the exit code of several verdicts: a failure outranks what is incomplete, and that a pass."""
+    codes = {VERDICTS[verdict] for verdict in verdicts}
+    return next((code for code in (VERDICTS["fail"], VERDICTS["incomplete"]) if code in codes), 0)
 
 
 def exit_code(error: Exception) -> int:

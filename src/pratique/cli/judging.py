@@ -20,6 +20,7 @@ from pratique.cli.options import (
     SbomFormat,
     ScanFormat,
     Source,
+    StoreFile,
     render,
 )
 from pratique.cli.screen import Screen
@@ -43,6 +44,10 @@ def scan(
     failure: Annotated[
         int, typer.Option("--exit-code", min=1, max=255, help="Exit code where a rule fails the image.")
     ] = 2,
+    record: Annotated[
+        bool, typer.Option("--record", help="Record the three documents, for rescan and affected.")
+    ] = False,
+    store: StoreFile = "",
     cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
@@ -52,6 +57,7 @@ def scan(
     is 0; with either: 0 pass, 2 fail, 3 incomplete.
     """
     from pratique.cli.report import show_report
+    from pratique.flows.fleet import record as flow_record
     from pratique.flows.outputs import FORMATS, parse_outputs, write_outputs
     from pratique.flows.scan import Request
     from pratique.flows.scan import scan as flow
@@ -62,12 +68,15 @@ def scan(
     with screen.progress("Reading") as progress:
         report = flow(request, progress)
     write_outputs(report, outputs)
+    recorded = flow_record(report, store).store if record else ""
     if form is ScanFormat.TABLE:
         show_report(screen, report, every=every, explain=_explain(source, platform, cache))
     else:
         screen.raw(FORMATS[form](report) + b"\n")
     for name, path in outputs:
         screen.note(f"{name}: {path}")
+    if recorded:
+        screen.note(f"recorded: {recorded}")
     code = exits.VERDICTS[report.decision.verdict]
     return failure if report.decision.verdict == "fail" else code
 

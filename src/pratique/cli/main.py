@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import attesting, clearing, exits, feeding, hardening, judging, planning, running
+from pratique.cli import attesting, clearing, exits, feeding, fleet, hardening, judging, planning, running
 from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -25,6 +25,8 @@ database = typer.Typer(no_args_is_help=True, help="The advisory snapshot that im
 app.add_typer(database, name="db")
 keys = typer.Typer(no_args_is_help=True, help="Keys that statements are signed with.")
 app.add_typer(keys, name="key")
+records = typer.Typer(no_args_is_help=True, help="Images that were recorded, to be judged again later.")
+app.add_typer(records, name="fleet")
 
 _COMPLETE = "_PRATIQUE_COMPLETE"
 """By this variable a completion script asks for words."""
@@ -118,6 +120,18 @@ app.command(epilog=_example("pratique verify oci:image:clear --key platform.pub 
 )
 app.command(epilog=_example("pratique gate oci:image:clear --policy policy.toml"))(attesting.gate)
 keys.command("generate", epilog=_example("pratique key generate platform"))(attesting.key_generate)
+app.command(
+    epilog=_example(
+        "pratique rescan --policy policy.toml", "pratique rescan --fail-on high,kev --format json"
+    )
+)(fleet.rescan)
+app.command(epilog=_example("pratique affected CVE-2023-4863", "pratique affected pkg:pypi/urllib3@1.26.15"))(
+    fleet.affected
+)
+records.command("add", epilog=_example("pratique fleet add before/*.json usage-training.json"))(
+    fleet.fleet_add
+)
+records.command("list", epilog=_example("pratique fleet list --format json"))(fleet.fleet_list)
 database.command(
     "import",
     epilog=_example(

@@ -70,6 +70,16 @@ Cache = Annotated[
         show_default="XDG cache",
     ),
 ]
+StoreFile = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        metavar="FILE",
+        envvar="PRATIQUE_STORE",
+        help="Where scans are recorded.",
+        show_default="XDG data",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 Outputs = Annotated[
     list[str] | None,

@@ -1,6 +1,8 @@
 """A scan on a terminal: what is in the image, what is wrong, what was not assessed, and the decision."""
 
 from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
 
 from rich.text import Text
 
@@ -13,7 +15,7 @@ from pratique.model.finding import Acceptance, Decision, Findings
 from pratique.model.inventory import Gap, Inventory
 from pratique.policy import describe_age, is_stale
 
-_VERDICTS = {"pass": "bold green", "fail": "bold red", "incomplete": "bold yellow", "not judged": "bold"}
+VERDICT_STYLES = {"pass": "bold green", "fail": "bold red", "incomplete": "bold yellow", "not judged": "bold"}
 _COMPLETENESS = {
     "complete": ", every package database that was found was read",
     "partial": ", see what was not read below",
@@ -117,7 +119,7 @@ def _coverage(screen: Screen, findings: Findings) -> None:
         screen.item(text("-", "yellow"), gap_text(gap))
     if findings.feeds:
         screen.line()
-        show_feeds(screen, findings)
+        show_feeds(screen, findings.feeds, findings.created)
     else:
         screen.line(
             text(
@@ -127,12 +129,10 @@ def _coverage(screen: Screen, findings: Findings) -> None:
         )
 
 
-def show_feeds(screen: Screen, findings: Findings) -> None:
-    """Print the feeds of a scan with what they cover and how old they are."""
-    now = findings.created
+def show_feeds(screen: Screen, feeds: Sequence[Feed], now: datetime) -> None:
+    """Print feeds with what they cover and how old they are."""
     rows = (
-        (f.name, covers(f), f"{f.records:,}", _age(f, is_stale(f, now), describe_age(f, now)))
-        for f in findings.feeds
+        (f.name, covers(f), f"{f.records:,}", _age(f, is_stale(f, now), describe_age(f, now))) for f in feeds
     )
     screen.table(("Feed", "Covers", "Records", "Age"), rows, right=("Records",))
 
@@ -155,7 +155,7 @@ def _decision(screen: Screen, report: Report) -> None:
     decision = report.decision
     screen.heading("Decision")
     screen.line(
-        text(decision.verdict.upper(), _VERDICTS[decision.verdict]),
+        text(decision.verdict.upper(), VERDICT_STYLES[decision.verdict]),
         f"  by {', '.join(decision.rules)}" if decision.rules else "",
     )
     if decision.verdict == "not judged":

@@ -92,7 +92,7 @@ def report(
     Raises:
         InputError: a proof is of another image.
     """
-    findings = _findings(inventory, knowledge, clock)
+    findings = findings_of(inventory, knowledge, clock)
     work = Work(
         PARENT in inventory.source.claims, tuple(_note(p, inventory, place) for place, p in proofs.items())
     )
@@ -110,7 +110,8 @@ def _note(proof: Proof, inventory: Inventory, place: str) -> ProofNote:
     return ProofNote(proof=digest_of_document(proof), phase=proof.phase, verdict=proof.verdict)
 
 
-def _findings(inventory: Inventory, knowledge: Knowledge, clock: Clock) -> Findings:
+def findings_of(inventory: Inventory, knowledge: Knowledge, clock: Clock) -> Findings:
+    """Return what is known to be wrong in an inventory, and how far it could be judged."""
     judged = judge(inventory, knowledge)
     return Findings(
         tool=inventory.tool,

@@ -17,6 +17,7 @@ from pratique.model.clearance import Clearance
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
+from pratique.model.fleet import Affected, Fleet, Rescan
 from pratique.model.hardening import Hardening
 from pratique.model.inventory import Inventory
 from pratique.model.plan import Plan
@@ -105,6 +106,9 @@ def schemas() -> dict[str, bytes]:
         "signed-decision": SignedDecision,
         "verification": Verification,
         "admission": Admission,
+        "fleet": Fleet,
+        "rescan": Rescan,
+        "affected": Affected,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 
