@@ -11,6 +11,13 @@ if [[ $EUID -ne 0 ]]; then
   exec sudo --preserve-env=CI,NO_COLOR,COLUMNS,SOURCE_DATE_EPOCH bash "$0" "$@"
 fi
 
+# One policy for the decision and for the gate, which also wants signatures.
+{
+  printf 'require-statements = ["sbom", "rbom", "vex", "provenance"]\nrequire-proof = true\n'
+  cat "$here/policy.toml"
+  printf '\n[signers]\ndemo = "demo.pub"\n'
+} >"$out/policy.toml"
+
 "$pratique" db import "$here/../data/advisories" --cache-dir "$out/cache" --quiet --format json >/dev/null
 code=0
 "$pratique" clear "oci:$out/image" --to "oci:$out/clear:latest" \
@@ -18,10 +25,11 @@ code=0
   --expect training=/tmp/out/metrics.json:json:0.01 --expect training=/tmp/out/history.csv \
   --workload serving='sh -c "python3 train.py && exec python3 serve.py"' \
   --ready serving=http://127.0.0.1:8080/healthz --drive serving="python3 $here/drive.py" \
-  --policy "$here/policy.toml" --documents "$out/documents" --cache-dir "$out/cache" || code=$?
+  --policy "$out/policy.toml" --documents "$out/documents" --cache-dir "$out/cache" || code=$?
 
 # 2 and 3 are answers: the policy failed the image, or part of it could not be judged.
 case $code in 0 | 2 | 3) ;; *) exit "$code" ;; esac
+"$here/seal.sh" "$out" "$pratique"
 printf '\nThe same as a page, and every document of the way: %s\n' "$out/documents/report.html"
 printf 'More to try:\n'
 printf '  %s scan oci:%s/image --fail-on kev --all --cache-dir %s/cache\n' "$pratique" "$out" "$out"

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# After the way of the demo image: sign what is known of it, put it into a registry, let the gate judge both images, keep a
+# record, and see the decision turn when an advisory comes.
+# Usage: demo/seal.sh OUTDIR PRATIQUE
+set -euo pipefail
+out=${1:?usage: demo/seal.sh OUTDIR PRATIQUE} pratique=${2:?usage: demo/seal.sh OUTDIR PRATIQUE}
+here=$(dirname "$0")
+documents=$out/documents store=$out/fleet.sqlite
+
+say() { printf '\n\033[1m%s\033[0m\n' "$*" | sed "$([[ -t 1 ]] || echo 's/\x1b\[[0-9;]*m//g')"; }
+
+# Answers that are no error: refused, incomplete, nothing signed, not signed by these keys.
+answered() {
+  local code=0
+  "$@" || code=$?
+  case $code in 0 | 2 | 3 | 10 | 12) printf 'exit code %s\n' "$code" ;; *) exit "$code" ;; esac
+}
+
+# A registry of Debian's on loopback, on a port that the system chooses; it ends with this script.
+registry=''
+start_registry() {
+  local log=$out/registry.log n
+  rm -rf "$out/registry"
+  printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:0"}\n' \
+    "$(cd "$out" && pwd)/registry" >"$out/registry.yml"
+  docker-registry serve "$out/registry.yml" >"$log" 2>&1 &
+  registry=$!
+  trap 'kill "$registry" 2>/dev/null || true; wait "$registry" 2>/dev/null || true; rm -rf "$out/registry"' EXIT
+  for ((n = 0; n < 100; n++)); do
+    port=$(grep -oE 'listening on 127\.0\.0\.1:[0-9]+' "$log" | grep -oE '[0-9]+$' || true)
+    if [[ -n $port ]]; then return; fi
+    sleep 0.1
+  done
+  printf 'demo/seal.sh: the registry did not start, see %s\n' "$log" >&2
+  exit 1
+}
+
+[[ -e $out/demo.key ]] || "$pratique" key generate "$out/demo" --quiet >/dev/null
+start_registry
+image=registry:127.0.0.1:$port/train
+
+say "Sign everything that is known of the new image, and attach it"
+"$pratique" attest "oci:$out/clear:latest" --all --documents "$documents" --key "$out/demo.key"
+"$pratique" push "oci:$out/clear:latest" --to "$image:clear" >/dev/null
+"$pratique" push "oci:$out/image:latest" --to "$image:old" >/dev/null
+
+say "The gate, before a GPU is allocated: the old image, the new one"
+answered "$pratique" gate "$image:old" --policy "$out/policy.toml"
+answered "$pratique" gate "$image:clear" --policy "$out/policy.toml"
+
+say "Keep a record; a week later an advisory comes (made up, for numpy), and the stored decision turns"
+rm -f "$store"
+"$pratique" fleet add "$documents"/before/*.json "$documents"/after/*n*.json "$documents"/usage-*.json \
+  --store "$store" >/dev/null
+"$pratique" db import "$here/../data/advisories" "$here/later" --cache-dir "$out/later" --quiet --format json >/dev/null
+answered "$pratique" rescan --policy "$out/policy.toml" --store "$store" --cache-dir "$out/later"
+answered "$pratique" affected DEMO-2026-0001 --store "$store"
