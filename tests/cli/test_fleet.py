@@ -70,7 +70,7 @@ def learn(folder: Path) -> None:
 
 def test_a_scan_is_recorded_once(recorded: Path, capsysbinary: Capture) -> None:
     assert run(["scan", "image", "--policy", "policy.toml", "--record", "-o", "json=r.json"]) == 0
-    assert printed(capsysbinary, "fleet", "add", "r.json")[-1].startswith("0 new of 3: ")
+    assert printed(capsysbinary, "fleet", "add", "r.json")[-1].startswith("3 documents, 0 new: ")
     shown = printed(capsysbinary, "fleet", "list")
     assert len(shown) == 3
     assert shown[2].split()[:1] == ["image"]

@@ -84,6 +84,8 @@ def test_an_inventory_that_was_never_added_is_missing(tmp_path: Path) -> None:
         assert set(view.missing()) == {digest_of_document(LONE.inventory), digest_of_document(A)}
         store.add([make_record(LONE.inventory)])
         assert view.missing() == (digest_of_document(A),)
+        store.add([make_record(NEW.inventory)])  # not the one that the usage names, but one of its image
+        assert view.missing() == ()
 
 
 def test_unpacked_roots_are_told_apart_by_where_they_lie(tmp_path: Path) -> None:

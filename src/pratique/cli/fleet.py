@@ -14,7 +14,7 @@ from pratique.cli.screen import Screen, text
 from pratique.formats.text import gap_text, plural
 from pratique.model.digest import Digest
 from pratique.model.finding import Reason, Verdict
-from pratique.model.fleet import Affected, Cause, Fleet, Holding, ImageName, ImageState, Rescan, Turn
+from pratique.model.fleet import Added, Affected, Cause, Fleet, Holding, ImageName, ImageState, Rescan, Turn
 
 _SHOWN = 8
 _STALE = 7
@@ -41,8 +41,12 @@ def fleet_add(
     """
     from pratique.flows.fleet import add
 
-    render(Screen(), add(files, store), form, lambda s, a: s.line(f"{a.new} new of {a.documents}: {a.store}"))
+    render(Screen(), add(files, store), form, _show_added)
     return 0
+
+
+def _show_added(screen: Screen, added: Added) -> None:
+    screen.line(f"{plural(added.documents, 'document')}, {added.new:,} new: {added.store}", whole=True)
 
 
 def fleet_list(form: Form = PlainFormat.TABLE, store: StoreFile = "") -> int:

@@ -128,9 +128,7 @@ app.command(
 app.command(epilog=_example("pratique affected CVE-2023-4863", "pratique affected pkg:pypi/urllib3@1.26.15"))(
     fleet.affected
 )
-records.command("add", epilog=_example("pratique fleet add before/*.json usage-training.json"))(
-    fleet.fleet_add
-)
+records.command("add", epilog=_example("pratique fleet add report.json usage-training.json"))(fleet.fleet_add)
 records.command("list", epilog=_example("pratique fleet list --format json"))(fleet.fleet_list)
 database.command(
     "import",

@@ -37,9 +37,12 @@ _FINDINGS = _LAST.format(table="findings", columns="x.snapshot, x.blind, x.feeds
 """Of two documents of one second the worse one counts as the later: the order in which they came tells nothing."""
 
 _MISSING = """
-SELECT inventory FROM findings UNION SELECT inventory FROM decision UNION SELECT inventory FROM usage
+SELECT inventory FROM findings UNION SELECT inventory FROM decision
+UNION SELECT inventory FROM usage WHERE image NOT IN (SELECT image FROM inventory)
 EXCEPT SELECT d.digest FROM inventory i JOIN document d ON d.id = i.id ORDER BY 1
 """
+"""A usage also names its image, of which any inventory will do: a profile takes one of its own, which nobody adds."""
+
 _PACKAGES = """
 SELECT d.digest, p.id, p.namespace, p.version, p.purl, p.told
 FROM package p JOIN document d ON d.id = p.inventory WHERE p.type = ? AND p.name = ?

@@ -3,31 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from pratique import __version__
 from pratique.fleet import Known, Store, View, make_record, open_store, read_records
 from pratique.flows.clock import Clock, read_clock
 from pratique.formats.documents import Report
 from pratique.model.errors import InputError
-from pratique.model.fleet import Fleet, ImageState
+from pratique.model.fleet import Added, Fleet, ImageState
 from pratique.storage import data_folder, read_whole
 
 _DOCUMENT = 1 << 29
-
-
-class Added(Struct, frozen=True, tag_field="schema", tag="pratique.added/1"):
-    """What came of adding documents.
-
-    Attributes:
-        store: the file.
-        documents: how many were named.
-        new: how many of them were not there yet.
-    """
-
-    store: str
-    documents: int
-    new: int
 
 
 def store_file(override: str) -> Path:

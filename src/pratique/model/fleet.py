@@ -66,6 +66,20 @@ class Fleet(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique
     missing: tuple[Digest, ...]
 
 
+class Added(Struct, frozen=True, tag_field="schema", tag="pratique.added/1"):
+    """What came of adding documents.
+
+    Attributes:
+        store: the file.
+        documents: how many were named.
+        new: how many of them were not there yet.
+    """
+
+    store: str
+    documents: int
+    new: int
+
+
 class Cause(Struct, frozen=True, kw_only=True):
     """A finding that breaks a rule in one of two judgements and not in the other.
 
