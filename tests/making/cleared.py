@@ -18,6 +18,7 @@ from pratique.model.proof import Proof
 from pratique.model.usage import Usage
 from pratique.storage import write_atomic
 from tests.making import keys, scans, ways
+from tests.making.images import layout
 from tests.making.values import NOW
 
 POLICY = """fail-on = ["critical"]
@@ -75,14 +76,14 @@ class Cleared:
         return [self.blob(layer["digest"]) for layer in manifest["layers"]]
 
 
-def make(folder: Path, policy: str = POLICY, *, proven: bool = True) -> Cleared:
+def make(folder: Path, policy: str = POLICY, *, proven: bool = True, how: str = "gzip") -> Cleared:
     """Make an image with two layers, one without the upper layer, and every document between them."""
     made = Cleared(folder)
     made.policy.write_text(policy)
     made.key.write_bytes(keys.pem())
     made.public.write_bytes(keys.key().public.pem())
     cache = scans.imported(folder / "cache")
-    before = scans.scanned(scans.image(folder / "original"), cache)
+    before = scans.scanned(layout(folder / "original", *scans.LAYERS, how=how), cache)
     opened = open_image(f"oci:{folder / 'original'}")
     change = Change(opened.layers[:1], "harden", NOW, base_changed=False)
     manifest, config = write_image(Target(made.layout, "latest"), opened, change)

@@ -169,6 +169,8 @@ def verify(
         for refused in what.refused:
             to.item(text("refused", "red"), f"{refused.bundle}: {refused.reason}")
         to.line(f"{plural(len(what.believed), 'statement')} verified, {len(what.refused)} refused")
+        if what.others:
+            to.line(f"{plural(what.others, 'statement')} of other types verified")
         to.line("layers read and as the manifest promises" if what.blobs else "layers not read: see --blobs")
 
     render(screen, found, form, show)

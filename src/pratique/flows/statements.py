@@ -135,7 +135,8 @@ def predicates(known: Known, image: Digest) -> Iterator[tuple[str, bytes]]:
     original, findings = known.before
     if known.usages:
         yield "rbom", with_usages(original, known.usages)
-    yield "vex", _vex(image, findings, known.findings, known.plan)
+    if findings.findings or known.findings.findings:  # OpenVEX has no document without a statement
+        yield "vex", _vex(image, findings, known.findings, known.plan)
     source = original.source
     named = source.digest or known.plan.image
     yield "provenance", provenance(source.reference, named, known.plan, known.hardening, known.proofs)
@@ -150,10 +151,14 @@ def vex_of(reference: str, documents: Path) -> bytes:
     image = open_statements(reference).image
     known = read_known(documents, image)
     if known.before is None or known.plan is None:
-        remedy = "Name the folder that pratique clear wrote"
-        raise InputError(
-            "documents of one scan: nothing became of its findings", place=str(documents), remedy=remedy
+        what, remedy = (
+            "documents of one scan: nothing became of its findings",
+            "Name a folder that clear wrote",
         )
+        raise InputError(what, place=str(documents), remedy=remedy)
+    if not (known.before[1].findings or known.findings.findings):
+        what = "no finding in either image: OpenVEX has nothing to state"
+        raise InputError(what, place=str(documents), remedy="Leave it out; the decision says the same")
     return _vex(image, known.before[1], known.findings, known.plan)
 
 

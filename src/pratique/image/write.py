@@ -146,9 +146,8 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self._blobs = folder / "blobs" / "sha256"
-        for part in self._blobs.glob(
-            ".*.part"
-        ):  # of a run that was killed: whoever writes here holds the lock
+        of_a_killed_run = (*folder.glob(".*.part"), *self._blobs.glob(".*.part"))
+        for part in of_a_killed_run:  # nobody is writing them: whoever writes here holds the lock
             part.unlink(missing_ok=True)
 
     def put(self, document: dict[str, Any], media_type: str) -> dict[str, Any]:
