@@ -5,8 +5,8 @@ set -eu
 case "${1:-}" in
     venv) want="ca-certificates python3-venv"; have="ca-certificates"
           "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || have="" ;;
-    demo) want="buildah ca-certificates debian-archive-keyring mmdebstrap skopeo"; have="" ;;
-    test) want="bubblewrap buildah ca-certificates debian-archive-keyring gnupg gpgv mmdebstrap skopeo strace umoci"; have="" ;;
+    demo) want="buildah ca-certificates debian-archive-keyring docker-registry mmdebstrap skopeo"; have="" ;;
+    test) want="bubblewrap buildah ca-certificates debian-archive-keyring docker-registry gnupg gpgv mmdebstrap skopeo strace umoci"; have="" ;;
     *) sed -n '2,3p' "$0" >&2; exit 4 ;;
 esac
 [ "$have" = "" ] || exit 0

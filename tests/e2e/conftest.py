@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 DEMO = ROOT / ".demo"
-_TOOLS = ("mmdebstrap", "buildah", "skopeo", "umoci", "bwrap", "strace")
+_TOOLS = ("mmdebstrap", "buildah", "skopeo", "umoci", "bwrap", "strace", "docker-registry")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -112,6 +112,14 @@ def test_a_killed_run_goes_on_where_it_was(way: dict[str, Any]) -> None:
     ]  # fmt: skip
 
 
+def test_the_gate_lets_in_what_is_proven_and_a_later_advisory_turns_it(way: dict[str, Any]) -> None:
+    gate = way["shown"].partition("The gate, before a GPU is allocated")[2]
+    old, new = gate.index("REFUSED"), gate.index("ADMITTED")
+    assert old < new < gate.index("PASS -> FAIL")
+    assert "no signed decision" in gate
+    assert "DEMO-2026-0001 in pkg:pypi/numpy" in gate
+
+
 def test_it_shrinks_and_nothing_that_can_be_fixed_is_left(way: dict[str, Any]) -> None:
     assert way["after"]["compressed"] <= 0.6 * way["before"]["compressed"]
     assert (way["before"]["fixable"] > 2000, way["after"]["fixable"]) == (True, 0)
