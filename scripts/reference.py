@@ -20,7 +20,8 @@ ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "docs" / "reference"
 README = ROOT / "README.md"
 _MADE = "Made from the code by `make reference`."
-_MARK = ("<!-- demo output: written by `make reference` -->\n```text\n", "```\n<!-- end of demo output -->")
+SCREEN = {"CI": "1", "COLUMNS": "110", "NO_COLOR": "1"}
+_MARK = ("<!-- demo output: written by `make readme` -->\n```text\n", "```\n<!-- end of demo output -->")
 
 
 def pages() -> dict[Path, str]:
@@ -149,20 +150,20 @@ def catalogers() -> str:
     )
 
 
-def demo_output(*, fresh: bool) -> str:
-    """Return the screen of ``make demo`` on the demo image, without its last lines.
-
-    Args:
-        fresh: do every step anew, as on the first time; else what was done before is shown as such.
-    """
-    if fresh:
-        for name in ("cache/journal", "clear"):
-            shutil.rmtree(ROOT / ".demo" / name, ignore_errors=True)
-    environment = os.environ | {"CI": "1", "COLUMNS": "110", "NO_COLOR": "1"}
+def demo_output() -> str:
+    """Return the screen of ``make demo`` on the demo image, every step of it done anew."""
+    for name in ("cache/journal", "clear"):
+        shutil.rmtree(ROOT / ".demo" / name, ignore_errors=True)
     command = ["bash", "demo/run.sh", ".demo", ".venv/bin/pratique"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True)
-    shown = f"{done.stderr.partition('documents:')[0]}\n{done.stdout.partition('More to try:')[0]}"
-    return "\n".join(line.rstrip() for line in shown.strip().splitlines()) + "\n"
+    return shown(
+        subprocess.run(command, cwd=ROOT, env=os.environ | SCREEN, check=True, capture_output=True, text=True)
+    )
+
+
+def shown(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a run of the demo printed, without its last lines."""
+    text = f"{done.stderr.partition('documents:')[0]}\n{done.stdout.partition('More to try:')[0]}"
+    return "\n".join(line.rstrip() for line in text.strip().splitlines()) + "\n"
 
 
 def loosened(text: str) -> str:
@@ -182,7 +183,7 @@ def main() -> int:
     wanted = pages()
     if "--demo" in sys.argv[1:]:
         before, _, rest = README.read_text().partition(_MARK[0])
-        wanted[README] = before + _MARK[0] + demo_output(fresh=True) + _MARK[1] + rest.partition(_MARK[1])[2]
+        wanted[README] = before + _MARK[0] + demo_output() + _MARK[1] + rest.partition(_MARK[1])[2]
     different = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in different:
         if check:
