@@ -66,7 +66,12 @@ def way(demo_image: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory)
     assert done.returncode == 0, done.stderr
     assert content(demo_image) == before
     told: dict[str, Any] = json.loads((folder / "documents" / "clearance.json").read_bytes())
-    return {**told, "folder": folder, "command": command, "shown": shown(done).replace(str(folder), ".demo")}
+    return {
+        **told,
+        "folder": folder,
+        "command": command,
+        "shown": shown(done).replace(str(folder), ".demo").replace(f"{ROOT}/", ""),
+    }
 
 
 def content(folder: Path) -> dict[str, str]:

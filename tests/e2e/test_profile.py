@@ -113,5 +113,5 @@ def test_a_workload_that_fails_gives_no_profile(demo_image: Path, database: Path
         "raise SystemExit('no data')",
     )
     assert (done.returncode, out.exists()) == (1, False)
-    assert b"the workload ended with 1" in done.stderr
+    assert b"the workload failed: it ended with 1" in done.stderr
     assert b"It said: no data" in done.stderr
