@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clearing, exits, feeding, hardening, judging, planning, running
+from pratique.cli import clearing, exits, feeding, hardening, judging, locking, planning, running
 from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -23,6 +23,10 @@ app = typer.Typer(
 )
 database = typer.Typer(no_args_is_help=True, help="The advisory snapshot that images are judged by.")
 app.add_typer(database, name="db")
+locks = typer.Typer(
+    no_args_is_help=True, help="Lock files of Python packages, and whether images keep to them."
+)
+app.add_typer(locks, name="lock")
 
 _COMPLETE = "_PRATIQUE_COMPLETE"
 """By this variable a completion script asks for words."""
@@ -109,6 +113,13 @@ database.command(
         "pratique db import all.zip --feed pypi --coverage complete --as-of 2026-11-20",
     ),
 )(feeding.db_import)
+locks.command(
+    "check",
+    epilog=_example(
+        "pratique lock check requirements.txt pylock.toml",
+        "pratique lock check requirements/dev.txt --root .",
+    ),
+)(locking.lock_check)
 database.command("status", epilog=_example("pratique db status --format json"))(feeding.db_status)
 
 

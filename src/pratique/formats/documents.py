@@ -18,11 +18,12 @@ from pratique.model.errors import InputError
 from pratique.model.finding import Decision, Findings
 from pratique.model.hardening import Hardening
 from pratique.model.inventory import Inventory
+from pratique.model.pins import Pins
 from pratique.model.plan import Plan
 from pratique.model.proof import Proof
 from pratique.model.usage import Usage
 
-Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base
+Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base | Pins
 T = TypeVar("T")
 
 _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
@@ -100,6 +101,7 @@ def schemas() -> dict[str, bytes]:
         "hardening": Hardening,
         "proof": Proof,
         "clearance": Clearance,
+        "pins": Pins,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

@@ -1,0 +1,165 @@
+"""Lock files ``pylock.toml`` (PEP 751, lock-version 1.0): pure text to values, with the line of each package.
+
+Selects nothing for a platform and believes no address.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+from packaging.markers import InvalidMarker, Marker
+
+from pratique.model.errors import InputError
+
+_HEADER = re.compile(r"^[ \t]*\[\[[ \t]*packages[ \t]*\]\]", re.MULTILINE)
+_LOCATED = re.compile(r"\(at line ([0-9]{1,9}),")
+_MARKER = 4096
+
+
+class LockFile(Struct, rename="kebab"):
+    """A wheel, source distribution or archive of a package."""
+
+    name: str = ""
+    upload_time: Any = None
+    url: str = ""
+    path: str = ""
+    size: int | None = None
+    hashes: dict[str, str] = field(default_factory=dict)
+    subdirectory: str = ""
+
+    @property
+    def filename(self) -> str:
+        """Return the file's name; where none is given, the last part of its path or address (PEP 751)."""
+        place = self.path or self.url.partition("#")[0].partition("?")[0]
+        return self.name or place.replace("%2B", "+").replace("%2b", "+").rpartition("/")[2]
+
+
+class LockSource(Struct, rename="kebab"):
+    """A repository or folder of sources."""
+
+    type: str = ""
+    url: str = ""
+    path: str = ""
+    requested_revision: str = ""
+    commit_id: str = ""
+    subdirectory: str = ""
+    editable: bool = False
+
+
+class LockPackage(Struct, rename="kebab"):
+    """One package of a lock."""
+
+    name: str
+    version: str = ""
+    marker: str = ""
+    requires_python: str = ""
+    dependencies: list[dict[str, Any]] = field(default_factory=list)
+    vcs: LockSource | None = None
+    directory: LockSource | None = None
+    archive: LockFile | None = None
+    index: str = ""
+    sdist: LockFile | None = None
+    wheels: list[LockFile] = field(default_factory=list)
+    attestation_identities: list[dict[str, Any]] = field(default_factory=list)
+    tool: dict[str, Any] = field(default_factory=dict)
+
+
+class Pylock(Struct, rename="kebab"):
+    """A lock file."""
+
+    lock_version: str
+    created_by: str
+    packages: list[LockPackage]
+    environments: list[str] = field(default_factory=list)
+    requires_python: str = ""
+    extras: list[str] = field(default_factory=list)
+    dependency_groups: list[str] = field(default_factory=list)
+    default_groups: list[str] = field(default_factory=list)
+    tool: dict[str, Any] = field(default_factory=dict)
+
+
+class Oddity(Struct, frozen=True):
+    """Something in a lock that is not understood."""
+
+    line: int
+    subject: str
+    reason: str
+
+
+class ReadPylock(Struct, frozen=True):
+    """A lock, the line of each package (0 where it cannot be told), and what is not understood."""
+
+    lock: Pylock
+    lines: tuple[int, ...]
+    oddities: tuple[Oddity, ...]
+
+
+def parse_pylock(text: str) -> ReadPylock:
+    """Return what a lock file says.
+
+    Raises:
+        InputError: it is no lock file of version 1; the place holds the line where that is known.
+    """
+    try:
+        document: Any = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        found = _LOCATED.search(str(error))
+        raise InputError("not TOML", place=found[1] if found else "") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError("not TOML, or nested too deeply") from error
+    version = document.get("lock-version")
+    if not isinstance(version, str) or version.partition(".")[0] != "1":
+        raise InputError(f"not a lock file of version 1: lock-version is {str(version)[:20]!r}")
+    try:
+        lock = msgspec.convert(document, Pylock)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise InputError(f"not a lock file ({str(error)[:200]})") from error
+    headers = [text.count("\n", 0, match.start()) + 1 for match in _bounded(text, len(lock.packages))]
+    lines = tuple(headers) if len(headers) == len(lock.packages) else (0,) * len(lock.packages)
+    return ReadPylock(lock, lines, tuple(_oddities(document, lock, lines)))
+
+
+def _bounded(text: str, count: int) -> Iterator[re.Match[str]]:
+    """Yield the headers of packages, one more than there are at most."""
+    for number, match in enumerate(_HEADER.finditer(text)):
+        if number > count:
+            return
+        yield match
+
+
+def _oddities(document: dict[str, Any], lock: Pylock, lines: tuple[int, ...]) -> Iterator[Oddity]:
+    if lock.lock_version != "1.0":
+        yield Oddity(0, "lock-version", f"version {lock.lock_version[:20]!r}, where 1.0 is known")
+    for key in sorted(_unknown(document, Pylock)):
+        yield Oddity(0, key[:80], "not a key of PEP 751")
+    for raw, package, line in zip(document["packages"], lock.packages, lines, strict=True):
+        yield from (
+            Oddity(line, f"{package.name}: {key}"[:120], "not a key of PEP 751") for key in _keys(raw)
+        )
+        if package.marker and not _is_marker(package.marker):
+            yield Oddity(line, f"{package.name}: marker"[:120], "not a marker of PEP 508")
+    for marker in lock.environments:
+        if not _is_marker(marker):
+            yield Oddity(0, "environments", "not a marker of PEP 508")
+
+
+def _keys(raw: dict[str, Any]) -> Iterator[str]:
+    yield from sorted(_unknown(raw, LockPackage))
+    files = [*raw.get("wheels", ()), *(raw[k] for k in ("sdist", "archive") if k in raw)]
+    yield from sorted({key for file in files for key in _unknown(file, LockFile)})
+    yield from sorted({key for k in ("vcs", "directory") if k in raw for key in _unknown(raw[k], LockSource)})
+
+
+def _unknown(raw: dict[str, Any], kind: type[Struct]) -> set[str]:
+    return set(raw) - set(kind.__struct_encode_fields__)
+
+
+def _is_marker(text: str) -> bool:
+    try:
+        Marker(text if len(text) <= _MARKER else "")
+    except (InvalidMarker, RecursionError, ValueError):
+        return False
+    return True
