@@ -1,5 +1,6 @@
 """The lock commands through the door that the program uses."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 
 from pratique.cli import run
 from pratique.formats.documents import schemas
+from tests.making import locked
+from tests.making.images import layout
+from tests.making.tar import Item
 
 Capture = pytest.CaptureFixture[bytes]
 HASH = f"--hash=sha256:{'a' * 64}"
@@ -50,3 +54,35 @@ def test_the_document(tmp_path: Path, capsysbinary: Capture) -> None:
 def test_errors(words: list[str], code: int, capsysbinary: Capture) -> None:
     assert run(["lock", "check", *words]) == code
     assert capsysbinary.readouterr().err.startswith(b"error: ")
+
+
+def test_verifying(tmp_path: Path, capsysbinary: Capture) -> None:
+    wheels = locked.wheels(tmp_path / "wheels")
+    for wheel in wheels:  # in the cache already, so that no index is asked
+        folder = tmp_path / "cache" / "artifacts" / hashlib.sha256(wheel.read_bytes()).hexdigest()
+        folder.mkdir(parents=True)
+        (folder / wheel.name).write_bytes(wheel.read_bytes())
+    (tmp_path / "r.txt").write_text(locked.lock(wheels))
+    files = locked.installed(wheels)
+    layout(tmp_path / "good", list(files.values()))
+    hook = Item(f"{locked.SITE}/zz.pth", b"import os")
+    strange = Item(f"{locked.SITE}/__pycache__/x.cpython-399.pyc", b"")
+    layout(tmp_path / "bad", [*files.values(), hook, strange])
+    words = ["--lock", str(tmp_path / "r.txt"), "--cache-dir", str(tmp_path / "cache")]
+    assert run(["lock", "verify", f"oci:{tmp_path}/good", *words]) == 0
+    assert capsysbinary.readouterr().out.startswith(b"SAME  oci:")
+    out = tmp_path / "v.json"
+    assert run(["lock", "verify", f"oci:{tmp_path}/bad", *words, "-o", f"verification={out}"]) == 2
+    assert b"start-up hook" in capsysbinary.readouterr().out
+    schema = json.loads(schemas()["pins-verification-1.schema.json"])
+    assert jsonschema_rs.Draft202012Validator(schema).is_valid(json.loads(out.read_bytes()))
+    assert run(["lock", "verify", f"oci:{tmp_path}/good"]) == 4
+
+
+def test_what_could_not_be_compared(tmp_path: Path, capsysbinary: Capture) -> None:
+    (tmp_path / "r.txt").write_text(f"alpha @ https://h.invalid/alpha-1.0-py3-none-any.whl {HASH}\n")
+    files = locked.installed(locked.wheels(tmp_path / "wheels")[:1])
+    layout(tmp_path / "image", list(files.values()))
+    words = ["lock", "verify", f"oci:{tmp_path}/image", "--lock", str(tmp_path / "r.txt"), "-q"]
+    assert run(words) == 3
+    assert b"files: locked without an exact version" in capsysbinary.readouterr().out

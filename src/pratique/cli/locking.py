@@ -6,14 +6,26 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.exits import PINS
-from pratique.cli.options import Form, PlainFormat, render
+from pratique.cli.exits import PINS, VERIFICATIONS
+from pratique.cli.options import Cache, Form, PlainFormat, Platform, Quiet, Source, render
 from pratique.cli.screen import Screen, text
 from pratique.formats.text import plural
 from pratique.model.pins import Fault, Pins
+from pratique.model.verification import Verification
 
-_SHOWN = 5
-"""Notes of one kind that are shown."""
+_SHOWN, _ROWS = 5, 50
+"""Notes of one kind, and deviations, that are shown."""
+
+_VERDICTS = {"same": "bold green", "different": "bold red", "incomplete": "bold yellow"}
+Root = Annotated[
+    Path | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Folder that -r and -c may not lead out of.",
+        show_default="the folder of each file",
+    ),
+]
 
 
 def lock_check(
@@ -26,15 +38,7 @@ def lock_check(
         ),
     ],
     *,
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root",
-            metavar="DIR",
-            help="Folder that -r and -c may not lead out of.",
-            show_default="the folder of each file",
-        ),
-    ] = None,
+    root: Root = None,
     form: Form = PlainFormat.TABLE,
 ) -> int:
     """Check that lock files fix every byte that will be installed: exact versions, strong hashes, wheels, one index.
@@ -48,6 +52,62 @@ def lock_check(
     found = check_locks(files, root, read_clock())
     render(Screen(), found, form, show_pins)
     return PINS[found.verdict]
+
+
+def lock_verify(
+    source: Source,
+    *,
+    lock: Annotated[
+        list[Path],
+        typer.Option("--lock", metavar="FILE", help="What belongs there; repeatable.", show_default=False),
+    ],
+    root: Root = None,
+    platform: Platform = "",
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", "-o", metavar="verification=FILE", help="Write the document."),
+    ] = None,
+    form: Form = PlainFormat.TABLE,
+    cache: Cache = "",
+    quiet: Quiet = False,
+) -> int:
+    """Verify that an image's Python files are those of the wheels that a lock pins, byte for byte.
+
+    Fetches each wheel from the index of this machine's pip or uv, checks it against the lock's sha256, and compares what it
+    lays with what is there: changed, missing and added files, start-up hooks, launchers, byte code. RECORD and what else the
+    image says of itself is not believed. Exit code 0: the same; 2: different; 3: the same as far as it could be compared.
+    """
+    from pratique.flows.outputs import parse_outputs, write_document
+    from pratique.flows.setting import setting
+    from pratique.flows.verify import Question, verify_image
+
+    screen = Screen(quiet=quiet)
+    outputs = parse_outputs(output or [], ("verification",))
+    question = Question(image=source, platform=platform, locks=tuple(lock), root=root)
+    with screen.progress("Verifying") as progress:
+        found = verify_image(question, setting(cache, screen.note), progress)
+    write_document(found, outputs)
+    render(screen, found, form, show_verification)
+    return VERIFICATIONS[found.verdict]
+
+
+def show_verification(screen: Screen, found: Verification) -> None:
+    """Print the verdict in one line, then every deviation, then what was not checked."""
+    files = sum(d.files for d in found.distributions)
+    what = f"{plural(len(found.distributions), 'distribution')}, {plural(files, 'file')} as in their locked wheels"
+    screen.line(text(found.verdict.upper(), _VERDICTS[found.verdict]), f"  {found.image.reference}: {what}")
+    if found.deviations:
+        screen.heading(plural(len(found.deviations), "deviation"))
+        rows = ((d.kind, d.path or d.distribution, d.text) for d in found.deviations[:_ROWS])
+        screen.table(("Kind", "Path", "What"), rows, whole=("Kind",))
+        if len(found.deviations) > _ROWS:
+            more = len(found.deviations) - _ROWS
+            screen.line(text(f"… {plural(more, 'more deviation')}, see --format json", "dim"))
+    if found.unchecked:
+        screen.heading("Not checked")
+    for unchecked in found.unchecked:
+        some = f"{plural(unchecked.count, 'file')}: {unchecked.reason}"
+        screen.item(text("-", "yellow"), f"{some}, such as {unchecked.examples[0]}")
 
 
 def show_pins(screen: Screen, found: Pins) -> None:

@@ -120,6 +120,13 @@ locks.command(
         "pratique lock check requirements/dev.txt --root .",
     ),
 )(locking.lock_check)
+locks.command(
+    "verify",
+    epilog=_example(
+        "pratique lock verify oci:image --lock requirements.txt",
+        "pratique lock verify oci:image --lock pylock.toml -o verification=verification.json",
+    ),
+)(locking.lock_verify)
 database.command("status", epilog=_example("pratique db status --format json"))(feeding.db_status)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from pratique.flows.inventory import Taken
 from pratique.flows.setting import Setting
 from pratique.harden import python_target
+from pratique.model.digest import Digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.plan import Artifact, Plan
 from pratique.repositories import apt, debian
@@ -28,16 +29,25 @@ def fetch_artifacts(plan: Plan, taken: Taken, here: Setting) -> dict[Artifact, P
 
 
 def _place(artifact: Artifact, cache: Path) -> Path:
-    return cache / "artifacts" / artifact.digest.removeprefix("sha256:")
+    return artifact_folder(artifact.digest, cache)
 
 
 def _kept(artifact: Artifact, cache: Path) -> Path | None:
+    return kept_artifact(artifact.digest, cache)
+
+
+def artifact_folder(digest: Digest, cache: Path) -> Path:
+    """Return where a file of this digest belongs."""
+    return cache / "artifacts" / digest.removeprefix("sha256:")
+
+
+def kept_artifact(digest: Digest, cache: Path) -> Path | None:
     """Return a file that was fetched before and is still what it was."""
-    folder = _place(artifact, cache)
+    folder = artifact_folder(digest, cache)
     names = [item for item in folder.iterdir() if item.suffix != ".part"] if folder.is_dir() else []
     for path in names:
         with path.open("rb") as file:
-            if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == artifact.digest:
+            if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == digest:
                 return path
     return None
 

@@ -22,8 +22,9 @@ from pratique.model.pins import Pins
 from pratique.model.plan import Plan
 from pratique.model.proof import Proof
 from pratique.model.usage import Usage
+from pratique.model.verification import Verification
 
-Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base | Pins
+Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base | Pins | Verification
 T = TypeVar("T")
 
 _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
@@ -102,6 +103,7 @@ def schemas() -> dict[str, bytes]:
         "proof": Proof,
         "clearance": Clearance,
         "pins": Pins,
+        "pins-verification": Verification,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

@@ -21,7 +21,7 @@ from pratique.repositories.solving import Solution
 from pratique.repositories.uv import Target, Uv, find_uv
 from pratique.storage import create_atomic
 
-__all__ = ["IndexSettings", "PythonIndex", "Solution", "Target", "read_settings"]
+__all__ = ["IndexSettings", "LockedWheel", "PythonIndex", "Solution", "Target", "read_settings"]
 
 ORIGIN = "python index"
 _NONE: Mapping[str, Sequence[str]] = {}
@@ -118,6 +118,39 @@ class PythonIndex:
                 remedy="Make the plan anew",
             )
         return self._download(self._wheels[key], wanted.size, folder)
+
+    def offered(self, pins: Iterable[tuple[str, str]]) -> tuple[LockedWheel, ...]:
+        """Return every wheel that is offered for some (name, version); none where there is none.
+
+        Raises:
+            UnavailableError: uv or an index cannot be asked.
+        """
+        wanted = sorted({(normalise(name), version) for name, version in pins})
+        once = dict(wanted)  # one question takes one version of a name
+        rest = [pin for pin in wanted if once[pin[0]] != pin[1]]
+        return self._asked(sorted(once.items())) + (self.offered(rest) if rest else ())
+
+    def _asked(self, pins: Sequence[tuple[str, str]]) -> tuple[LockedWheel, ...]:
+        """Return the wheels of distinct names; one that is not offered spoils a question, which is then halved."""
+        if not pins:
+            return ()
+        options = ("--no-deps", "--format", "pylock.toml")
+        answer = self._uv().compile([f"{n}=={v}" for n, v in pins], *options)
+        if not answer.refused:
+            return parse_pylock(answer.text)
+        middle = len(pins) // 2
+        return self._asked(pins[:middle]) + self._asked(pins[middle:]) if middle else ()
+
+    def take(self, wheel: LockedWheel, folder: Path) -> Path:
+        """Return an offered wheel, verified and placed in a folder.
+
+        Raises:
+            UntrustedError: the index sends other bytes than it names.
+            InputError: the file name is not that of a wheel.
+            UnavailableError: a server or the disk refuses.
+        """
+        WheelName.parse(wheel.filename)
+        return self._download(wheel, wheel.size, folder)
 
     def _uv(self) -> Uv:
         """Return uv with a folder of its own: what one question writes there is not for the next."""
