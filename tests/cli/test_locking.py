@@ -86,3 +86,15 @@ def test_what_could_not_be_compared(tmp_path: Path, capsysbinary: Capture) -> No
     words = ["lock", "verify", f"oci:{tmp_path}/image", "--lock", str(tmp_path / "r.txt"), "-q"]
     assert run(words) == 3
     assert b"files: locked without an exact version" in capsysbinary.readouterr().out
+
+
+def test_locking_an_image_that_has_no_python(tmp_path: Path, capsysbinary: Capture) -> None:
+    layout(tmp_path / "image", [Item("etc/os-release", b"ID=debian\n")])
+    assert run(["lock", "image", f"oci:{tmp_path}/image", "-q"]) == 1
+    out, err = capsysbinary.readouterr()
+    assert (out, b"has no Python distributions" in err) == (b"", True)
+
+
+def test_the_help_says_why_it_is_called_so(capsysbinary: Capture) -> None:
+    assert run(["lock", "image", "--help"]) == 0
+    assert b"Called image because" in capsysbinary.readouterr().out

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pratique.ecosystems.pylock import parse_pylock
+from pratique.ecosystems.pylock import PinnedWheel, parse_pylock, write_pylock
 from pratique.model.errors import InputError
 
 HEAD = 'lock-version = "1.0"\ncreated-by = "x"\n'
@@ -66,3 +66,15 @@ def test_what_is_no_lock(text: str, place: str) -> None:
 def test_any_text_is_a_lock_or_an_error_of_ours(text: str) -> None:
     with pytest.raises(InputError):
         parse_pylock(text)
+
+
+@given(st.text(), st.text())
+def test_what_is_written_is_read(name: str, reason: str) -> None:
+    wheel = PinnedWheel(
+        name=name, version="1", filename="f", url="https://h.invalid/f", digits="a" * 64, size=7
+    )
+    read = parse_pylock(write_pylock([wheel], "3.11", [(name, "1", reason)]))
+    (package,) = read.lock.packages
+    assert (package.name, package.wheels[0].hashes) == (name, {"sha256": "a" * 64})
+    assert read.lock.tool["pratique"]["left-out"][0]["reason"] == reason
+    assert (read.oddities, read.lines) == ((), (5,))

@@ -96,10 +96,15 @@ def test_envelope_holds_each_document_beside_its_digest() -> None:
 
 def test_schemas_are_named_and_versioned() -> None:
     assert sorted(schemas()) == [
+        "clearance-1.schema.json",
         "decision-1.schema.json",
         "findings-1.schema.json",
+        "hardening-1.schema.json",
         "inventory-1.schema.json",
+        "pins-1.schema.json",
+        "pins-verification-1.schema.json",
         "plan-1.schema.json",
+        "proof-1.schema.json",
         "report-1.schema.json",
         "usage-1.schema.json",
     ]

@@ -10,7 +10,7 @@ from typing import Self
 
 from pratique.ecosystems import bytecode
 from pratique.harden import installed_files
-from pratique.model.digest import Digest, digest_of
+from pratique.model.digest import digest_of
 from pratique.repositories.python import LockedWheel
 from tests.making.debian import OS_RELEASE, file_list, paragraph, status
 from tests.making.tar import Item, symlink
@@ -20,6 +20,7 @@ SITE = "usr/local/lib/python3.11/site-packages"
 BIN = "usr/local/bin"
 PYTHON = f"{BIN}/python3.11"
 VERSION = bytecode.own_version()
+ADDRESS = "https://me:secret@h.invalid/files"
 SOURCES = {
     "alpha/core.py": b"NAMES = {'a', 'b'}\ndef run():\n    '''Run.'''\n    return (1, 2.5, 'text', b'x', None)\n",
     "alpha/fast.so": b"\x7fELF" + bytes(100),
@@ -102,7 +103,14 @@ class Folder:
     def offered(self, pins: Iterable[tuple[str, str]]) -> list[LockedWheel]:
         wanted = {f"{name}-{version}-" for name, version in pins}
         return [
-            LockedWheel(name.split("-")[0], "1.0", name, "", Digest(digest_of(p.read_bytes())), None)
+            LockedWheel(
+                name.split("-")[0],
+                "1.0",
+                name,
+                f"{ADDRESS}/{name}?token=secret",
+                digest_of(p.read_bytes()),
+                None,
+            )
             for name, p in self._paths.items()
             if any(name.startswith(start) for start in wanted)
         ]

@@ -88,6 +88,11 @@ class Comparison:
         self._places[self._folder(place.scripts)] = place
         return sum(self._file(package, file, place) for file in laid if file.path not in free)
 
+    @property
+    def deviating(self) -> int:
+        """Return how many deviations were noted so far."""
+        return len(self._deviations)
+
     def unlocked(self, package: Package) -> None:
         """Note a distribution that the lock does not name."""
         self._note("not locked", package.path, package, "no lock names this distribution and version")

@@ -7,6 +7,9 @@ VERDICTS: dict[Verdict, int] = {"pass": 0, "not judged": 0, "fail": 2, "incomple
 PROOFS: dict[str, int] = {"same": 0, "weak": 0, "different": 2}
 PINS: dict[str, int] = {"pass": 0, "fail": 2}
 VERIFICATIONS: dict[str, int] = {"same": 0, "different": 2, "incomplete": 3}
+LEFT_OUT = 3
+"""A lock that does not name all that is in the image."""
+
 ERRORS: tuple[tuple[type[Exception], int], ...] = ((UsageError, 4), (PratiqueError, 1))
 USAGE = 4
 INTERRUPTED = 130
@@ -15,7 +18,7 @@ MEANINGS = {
     0: "passed; or nothing was asked to be judged, whatever was found",
     1: "error: the image, a feed or a file could not be read, or is not what it promises to be",
     2: "the policy or a `--fail-on` rule failed the image; a proof failed; `clear` published nothing; a lock does not hold, or an image does not keep to it",
-    3: "incomplete: no rule failed it, but part of it could not be judged and nobody accepted that; files could not be compared with a lock",
+    3: "incomplete: no rule failed it, but part of it could not be judged and nobody accepted that; files could not be compared with a lock, or a lock made of an image leaves some out",
     4: "usage: the call itself is wrong",
     130: "interrupted",
 }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.cli.exits import PINS, VERIFICATIONS
+from pratique.cli.exits import LEFT_OUT, PINS, VERIFICATIONS
 from pratique.cli.options import Cache, Form, PlainFormat, Platform, Quiet, Source, render
 from pratique.cli.screen import Screen, text
 from pratique.formats.text import plural
@@ -89,6 +89,40 @@ def lock_verify(
     write_document(found, outputs)
     render(screen, found, form, show_verification)
     return VERIFICATIONS[found.verdict]
+
+
+def lock_image(
+    source: Source,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write it.", show_default="stdout"),
+    ] = None,
+    platform: Platform = "",
+    cache: Cache = "",
+    quiet: Quiet = False,
+) -> int:
+    """Make a lock of an image that was built without one: a pylock.toml with the very wheel of each distribution.
+
+    Called image because a group of commands takes no image itself. Finds at the index of this machine's pip or uv the wheel
+    of the same name, version and tags, fetches it, and locks it if every file of it is in the image, unchanged. What is
+    left out is told. Exit code 0: all is locked; 3: something is left out; 1: nothing can be locked.
+    """
+    from pratique.flows.lock_image import lock_image as make
+    from pratique.flows.setting import setting
+    from pratique.storage import write_atomic
+
+    screen = Screen(quiet=quiet)
+    with screen.progress("Locking") as progress:
+        made = make(source, platform, setting(cache, screen.note), progress)
+    if output:
+        write_atomic(output, made.text.encode())
+        screen.line(f"{plural(len(made.wheels), 'distribution')} locked in {output}")
+    else:
+        screen.raw(made.text.encode())
+    for left in made.left_out:
+        screen.warn(f"left out: {left.name} {left.version}: {left.reason}")
+    return LEFT_OUT if made.left_out else 0
 
 
 def show_verification(screen: Screen, found: Verification) -> None:

@@ -127,6 +127,10 @@ locks.command(
         "pratique lock verify oci:image --lock pylock.toml -o verification=verification.json",
     ),
 )(locking.lock_verify)
+locks.command(
+    "image",
+    epilog=_example("pratique lock image oci:image -o pylock.toml"),
+)(locking.lock_image)
 database.command("status", epilog=_example("pratique db status --format json"))(feeding.db_status)
 
 

@@ -5,7 +5,7 @@ Selects nothing for a platform and believes no address.
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -17,6 +17,7 @@ from pratique.model.errors import InputError
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*packages[ \t]*\]\]", re.MULTILINE)
 _LOCATED = re.compile(r"\(at line ([0-9]{1,9}),")
 _MARKER = 4096
+_ESCAPED = re.compile('[\x00-\x1f\x7f-\x9f"\\\\\u2028\u2029\u202a-\u202e\u2066-\u2069]')
 
 
 class LockFile(Struct, rename="kebab"):
@@ -120,6 +121,60 @@ def parse_pylock(text: str) -> ReadPylock:
     headers = [text.count("\n", 0, match.start()) + 1 for match in _bounded(text, len(lock.packages))]
     lines = tuple(headers) if len(headers) == len(lock.packages) else (0,) * len(lock.packages)
     return ReadPylock(lock, lines, tuple(_oddities(document, lock, lines)))
+
+
+class PinnedWheel(Struct, frozen=True, kw_only=True, order=True):
+    """A wheel to be locked.
+
+    Attributes:
+        digits: of its sha256.
+        size: None where it is not known.
+    """
+
+    name: str
+    version: str
+    filename: str
+    url: str
+    digits: str
+    size: int | None
+
+
+def write_pylock(
+    wheels: Iterable[PinnedWheel], python: str, left_out: Iterable[tuple[str, str, str]] = ()
+) -> str:
+    """Return a lock of one wheel for each distribution, which ``parse_pylock`` reads.
+
+    Args:
+        wheels: of distinct names.
+        python: version that they were locked for, such as ``3.11``.
+        left_out: (name, version, reason) of what is not locked, for a table of our own.
+    """
+    parts = [
+        'lock-version = "1.0"',
+        f"requires-python = {_quoted(f'=={python}.*')}",
+        'created-by = "pratique"',
+    ]
+    for wheel in sorted(wheels):
+        size = f", size = {wheel.size}" if wheel.size is not None else ""
+        file = f"name = {_quoted(wheel.filename)}, url = {_quoted(wheel.url)}{size}"
+        parts += [
+            "",
+            "[[packages]]",
+            f"name = {_quoted(wheel.name)}",
+            f"version = {_quoted(wheel.version)}",
+            f"wheels = [{{ {file}, hashes = {{ sha256 = {_quoted(wheel.digits)} }} }}]",
+        ]
+    for name, version, reason in sorted(left_out):
+        rows = (("name", name), ("version", version), ("reason", reason))
+        parts += ["", "[[tool.pratique.left-out]]", *(f"{key} = {_quoted(text)}" for key, text in rows)]
+    return "\n".join([*parts, ""])
+
+
+def _quoted(text: str) -> str:
+    """Return a basic string of TOML; what would not be text is replaced."""
+    clean = text.encode("utf-8", "replace").decode()
+    escaped = _ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", clean)
+    return f'"{escaped}"'
 
 
 def _bounded(text: str, count: int) -> Iterator[re.Match[str]]:

@@ -1,26 +1,25 @@
 """An image compared with its lock: the very wheels, fetched by the lock's hashes, against the files as they lie."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
-from posixpath import dirname
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec import Struct
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 
 from pratique import __version__
 from pratique.catalog import CONTENTS
-from pratique.checks.installed import Comparison, Laid, Place
+from pratique.checks.installed import Comparison
 from pratique.ecosystems.python import marker_environment, normalise, version_key
-from pratique.ecosystems.wheel import WheelName, best_wheel, supported_tags
+from pratique.ecosystems.wheel import best_wheel, supported_tags
 from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.lock import check_locks
 from pratique.flows.setting import Setting
-from pratique.harden import PythonHome, PythonTarget, installed_files, python_home, python_target
-from pratique.model.digest import Digest, digest_of
+from pratique.flows.wheels import OpenWheels, compare, file_tags, tags
+from pratique.harden import PythonTarget, python_target
+from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
 from pratique.model.inventory import Package
 from pratique.model.pins import Pin, Pins
@@ -29,21 +28,6 @@ from pratique.repositories.python import LockedWheel, PythonIndex
 
 _NOT_OFFERED = "no index offers a wheel that the lock pins and that fits this image"
 _NO_DIGEST = "locked without an exact version or sha256"
-
-
-class Wheels(Protocol):
-    """Where wheels come from."""
-
-    def offered(self, pins: Iterable[tuple[str, str]], /) -> Sequence[LockedWheel]:
-        """Return every wheel that is offered for some (name, version)."""
-        ...
-
-    def take(self, wheel: LockedWheel, folder: Path, /) -> Path:
-        """Return an offered wheel, verified and placed in a folder."""
-        ...
-
-
-OpenWheels = Callable[[str, str], AbstractContextManager[Wheels]]
 
 
 class Question(Struct, frozen=True, kw_only=True):
@@ -171,7 +155,7 @@ def _find(
     found: dict[str, Path] = {}
     for each in wanted:
         kept = [path for digest in sorted(each.digests) if (path := kept_artifact(digest, here.cache))]
-        if exact := [path for path in kept if _tags(each.package, taken) == _file_tags(path.name)]:
+        if exact := [path for path in kept if tags(each.package, taken) == file_tags(path.name)]:
             found[each.package.id] = exact[0]
     left = [each for each in wanted if each.digests and each.package.id not in found]
     if not left:
@@ -195,21 +179,11 @@ def _chosen(
 ) -> LockedWheel | None:
     """Return the pinned wheel with the tags that the image has, or else the one that fits best."""
     pinned = {w.filename: w for w in offered if w.digest in each.digests}
-    tags = _tags(each.package, taken)
+    own = tags(each.package, taken)
     for filename in sorted(pinned):
-        if _file_tags(filename) == tags:
+        if file_tags(filename) == own:
             return pinned[filename]
     return pinned.get(best_wheel(list(pinned), supported_tags(target.version, target.platform)))
-
-
-def _tags(package: Package, taken: Taken) -> tuple[str, ...]:
-    file = taken.tree.at(f"{package.path}/WHEEL")
-    fact = file.facts.get("wheel-tags") if file else None
-    return fact if isinstance(fact, tuple) else ()
-
-
-def _file_tags(filename: str) -> tuple[str, ...]:
-    return tuple(sorted(map(str, WheelName.parse(filename).tags)))
 
 
 def _compared(
@@ -220,15 +194,11 @@ def _compared(
     if wheel is None:
         comparison.skip(package, _NOT_OFFERED if each.digests else _NO_DIGEST)
         return None
-    home = _home(package, taken, target)
-    scripts = f"{home.prefix}/bin".lstrip("/")
-    place = Place(scripts, home.program)
     try:
-        laid = list(_laid(wheel, home, place, comparison))
+        same = compare(package, wheel, taken, target, comparison)
     except (InputError, UnsupportedError, UntrustedError, UnavailableError) as error:
         comparison.skip(package, f"a wheel that cannot be taken apart: {error.what}")
         return None
-    same = comparison.compare(package, laid, place)
     return Verified(
         name=normalise(package.name),
         version=package.version,
@@ -237,30 +207,3 @@ def _compared(
         digest=Digest(f"sha256:{wheel.parent.name}"),
         files=same,
     )
-
-
-def _laid(wheel: Path, home: PythonHome, place: Place, comparison: Comparison) -> Iterator[Laid]:
-    for file in installed_files(
-        wheel, site=home.site, scripts=place.scripts, data=home.prefix, python=home.program
-    ):
-        kept = file.content if comparison.kept((file.path,), place) else b""
-        yield Laid(file.path, digest_of(file.content), kept)
-
-
-def _home(package: Package, taken: Taken, target: PythonTarget | None) -> PythonHome:
-    """Return where a distribution's files belong; in a ``--target`` folder all of them lie below it."""
-    site = dirname(package.path)
-    try:
-        return python_home(site, taken.tree)
-    except UnsupportedError:
-        return PythonHome(site, site, _program(taken, target))
-
-
-def _program(taken: Taken, target: PythonTarget | None) -> str:
-    """Return the interpreter of the image's Python, wherever its own distributions lie."""
-    for package in target.packages.values() if target else ():
-        try:
-            return python_home(dirname(package.path), taken.tree).program
-        except UnsupportedError:
-            break
-    return "/usr/bin/python3"
