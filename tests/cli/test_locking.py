@@ -80,7 +80,7 @@ def test_verifying(tmp_path: Path, capsysbinary: Capture) -> None:
 
 
 def test_what_could_not_be_compared(tmp_path: Path, capsysbinary: Capture) -> None:
-    (tmp_path / "r.txt").write_text(f"alpha @ https://h.invalid/alpha-1.0-py3-none-any.whl {HASH}\n")
+    (tmp_path / "r.txt").write_text(f"alpha==1.0 --hash=sha512:{'a' * 128}\n")
     files = locked.installed(locked.wheels(tmp_path / "wheels")[:1])
     layout(tmp_path / "image", list(files.values()))
     words = ["lock", "verify", f"oci:{tmp_path}/image", "--lock", str(tmp_path / "r.txt"), "-q"]

@@ -54,6 +54,8 @@ def test_a_later_version_is_told() -> None:
         ("a = " + "9" * 5_000, ""),
         (HEAD + "[[packages]]\nversion = 1", ""),
         (HEAD + "packages = 1", ""),
+        ("a" + ".a" * 500_000 + " = 1", ""),
+        ("[a" + ' . "a"' * 500_000 + "]", ""),
     ],
 )
 def test_what_is_no_lock(text: str, place: str) -> None:
@@ -78,3 +80,8 @@ def test_what_is_written_is_read(name: str, reason: str) -> None:
     assert (package.name, package.wheels[0].hashes) == (name, {"sha256": "a" * 64})
     assert read.lock.tool["pratique"]["left-out"][0]["reason"] == reason
     assert (read.oddities, read.lines) == ((), (5,))
+
+
+def test_time_grows_with_the_number_of_packages() -> None:
+    read = parse_pylock(HEAD + PACKAGE * 10_000)
+    assert read.lines[-1] == 3 + 4 * 9_999

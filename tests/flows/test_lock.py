@@ -169,8 +169,21 @@ def test_what_is_no_text(tmp_path: Path, data: bytes, name: str) -> None:
         check(tmp_path / name)
 
 
+def test_many_lines(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="over 20,000 lines"):
+        requirements(tmp_path, "a==1\n" * 20_001)
+    (tmp_path / "half.txt").write_text("a==1\n" * 15_000)
+    found = requirements(tmp_path, "a==1\n" * 15_000 + "-r half.txt\n")
+    assert [f.code for f in found.faults].count("PIN-15") == 1
+
+
+def test_a_wheel_by_address_has_the_version_of_its_name(tmp_path: Path) -> None:
+    (pin,) = requirements(tmp_path, f"x @ https://h.invalid/x-1%2Bcpu-py3-none-any.whl {H}\n").pins
+    assert (pin.name, pin.version) == ("x", "1+cpu")
+
+
 def test_a_huge_line(tmp_path: Path) -> None:
-    assert codes(requirements(tmp_path, "a" * (7 << 20)))[0][1] == "PIN-15"
+    assert codes(requirements(tmp_path, "a" * (3 << 20)))[0][1] == "PIN-15"
 
 
 @pytest.mark.parametrize(

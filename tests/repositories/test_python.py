@@ -205,6 +205,7 @@ class TestWheels:
 
 def test_every_wheel_of_a_version_is_offered(index: PythonIndex, tmp_path: Path) -> None:
     pins = [("Core_Lib", "1.0"), ("core-lib", "2.0"), ("missing", "1"), ("other", "9"), ("web", "1.0")]
+    pins += [("other", "1.0 --index-url https://h.invalid"), ("web", "")]
     found = index.offered(pins)
     assert sorted((w.name, w.version) for w in found) == [
         ("core-lib", "1.0"),

@@ -103,10 +103,9 @@ def _nothing(pins: Sequence[Pin], faults: Sequence[Fault], path: str) -> list[Fa
 
 
 def _pin(line: Required, path: str) -> Pin:
-    version = line.exact if line.kind == "index" else ""
     return Pin(
         name=line.name,
-        version=version,
+        version=line.exact,
         marker=line.marker,
         digests=_digests(line.hashes),
         file=path,

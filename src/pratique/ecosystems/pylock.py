@@ -16,6 +16,8 @@ from pratique.model.errors import InputError
 
 _HEADER = re.compile(r"^[ \t]*\[\[[ \t]*packages[ \t]*\]\]", re.MULTILINE)
 _LOCATED = re.compile(r"\(at line ([0-9]{1,9}),")
+_PART = r"""(?:(?<![\w-])[\w-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DOTTED = re.compile(rf"{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{32}}", re.ASCII)
 _MARKER = 4096
 _ESCAPED = re.compile('[\x00-\x1f\x7f-\x9f"\\\\\u2028\u2029\u202a-\u202e\u2066-\u2069]')
 
@@ -104,6 +106,8 @@ def parse_pylock(text: str) -> ReadPylock:
     Raises:
         InputError: it is no lock file of version 1; the place holds the line where that is known.
     """
+    if _DOTTED.search(text):
+        raise InputError("a key of more than 32 parts")  # tomllib takes the square of their number
     try:
         document: Any = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -118,8 +122,7 @@ def parse_pylock(text: str) -> ReadPylock:
         lock = msgspec.convert(document, Pylock)
     except (msgspec.ValidationError, RecursionError) as error:
         raise InputError(f"not a lock file ({str(error)[:200]})") from error
-    headers = [text.count("\n", 0, match.start()) + 1 for match in _bounded(text, len(lock.packages))]
-    lines = tuple(headers) if len(headers) == len(lock.packages) else (0,) * len(lock.packages)
+    lines = _lines(text, len(lock.packages))
     return ReadPylock(lock, lines, tuple(_oddities(document, lock, lines)))
 
 
@@ -177,12 +180,16 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _bounded(text: str, count: int) -> Iterator[re.Match[str]]:
-    """Yield the headers of packages, one more than there are at most."""
-    for number, match in enumerate(_HEADER.finditer(text)):
-        if number > count:
-            return
-        yield match
+def _lines(text: str, count: int) -> tuple[int, ...]:
+    """Return the line of each package's header; zeros where there are not as many headers as packages."""
+    lines: list[int] = []
+    number = at = 0
+    for match in _HEADER.finditer(text):
+        number, at = number + text.count("\n", at, match.start()), match.start()
+        lines.append(number + 1)
+        if len(lines) > count:
+            break
+    return tuple(lines) if len(lines) == count else (0,) * count
 
 
 def _oddities(document: dict[str, Any], lock: Pylock, lines: tuple[int, ...]) -> Iterator[Oddity]:

@@ -19,7 +19,7 @@ from pratique.model.errors import InputError
 LINE, WORDS = 1 << 20, 4096
 """Characters of a logical line with all its hashes, and of the part before its options."""
 
-_BREAKS = re.compile(r"\r\n|\n|\r")
+_BREAKS = re.compile(r"\r?\n")
 _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _CODING = re.compile(r"coding[:=]\s*([-\w.]+)", re.ASCII)
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
@@ -54,7 +54,7 @@ class Required(Struct, frozen=True, kw_only=True):
         kind: where it comes from: an index, an address, a file or folder of this machine, a repository of sources.
         text: the line without its options, as written.
         name: normalised; empty where the line does not give it.
-        clauses: of its specifier, such as ``==1.0``.
+        clauses: of its specifier, such as ``==1.0``; of a wheel by address or path, what its name says.
         hashes: (algorithm, hex digits), the fragment of an address among them.
         built: it is no wheel, so that something is built.
         building: it gives options to a build.
@@ -184,10 +184,10 @@ def _options(number: int, line: str) -> Iterator[Line]:
         return
     found: list[Line] = []
     while words:
-        name, value, words = _option(words)
+        name, equals, value, words = _option(words)
         if name in _INCLUDES and value:
             found.append(Include(number, value, _INCLUDES[name]))
-        elif name in _PLAIN and not value:
+        elif name in _PLAIN and not value and not equals:
             found.append(Option(number, name))
         elif name in _VALUED and value:
             found.append(Option(number, _VALUED[name], value))
@@ -199,16 +199,16 @@ def _options(number: int, line: str) -> Iterator[Line]:
     yield from found
 
 
-def _option(words: list[str]) -> tuple[str, str, list[str]]:
-    """Return (name, value, the words after it): ``--name=value``, ``--name value`` or ``-nvalue``."""
+def _option(words: list[str]) -> tuple[str, str, str, list[str]]:
+    """Return (name, equals sign, value, the words after it): ``--name=value``, ``--name value`` or ``-nvalue``."""
     name, equals, value = words[0].partition("=")
     if not name.startswith("--"):
         name, equals, value = words[0][:2], words[0][2:], words[0][2:]
     if equals or name in _PLAIN:
-        return name, value, words[1:]
+        return name, equals, value, words[1:]
     if len(words) > 1 and not words[1].startswith("-"):
-        return name, words[1], words[2:]
-    return name, "", words[1:]
+        return name, "", words[1], words[2:]
+    return name, "", "", words[1:]
 
 
 def _required(number: int, line: str) -> Line:
@@ -272,10 +272,12 @@ def _source(number: int, head: str) -> Required:
         return _located(number, head, address, "", marker)
     if _is_path(head):
         path, _, marker = head.partition(" ; ")
-        name = "" if not path.lower().endswith(".whl") else _wheel_name(path)
+        name, clauses = _wheel_name(path)
         kind: Kind = "file" if path.lower().endswith(_ARCHIVE) else "folder"
         built = not path.lower().endswith(".whl")
-        return Required(line=number, kind=kind, text=head, name=name, marker=marker, built=built)
+        return Required(
+            line=number, kind=kind, text=head, name=name, clauses=clauses, marker=marker, built=built
+        )
     try:
         asked = Requirement(head)
     except (InvalidRequirement, RecursionError, ValueError) as error:
@@ -305,17 +307,26 @@ def _located(number: int, head: str, address: str, name: str, marker: str) -> Re
     local = place.lower().startswith("file:")
     kind: Kind = "address" if not local else "file" if file.endswith(_ARCHIVE) else "folder"
     wheel = file.endswith(".whl")
-    known = name or (_wheel_name(place.partition("?")[0]) if wheel else "")
+    told, clauses = _wheel_name(place.partition("?")[0])
     return Required(
-        line=number, kind=kind, text=head, name=known, marker=marker, hashes=hashes, built=not wheel
+        line=number,
+        kind=kind,
+        text=head,
+        name=name or told,
+        clauses=clauses,
+        marker=marker,
+        hashes=hashes,
+        built=not wheel,
     )
 
 
-def _wheel_name(path: str) -> str:
+def _wheel_name(path: str) -> tuple[str, tuple[str, ...]]:
+    """Return (name, clause of the version) that the name of a wheel tells; both empty for other files."""
     try:
-        return WheelName.parse(path.replace("%2B", "+").rpartition("/")[2]).name
+        wheel = WheelName.parse(path.replace("%2B", "+").replace("%2b", "+").rpartition("/")[2])
     except InputError:
-        return ""
+        return "", ()
+    return wheel.name, (f"=={wheel.version}",)
 
 
 def _is_path(head: str) -> bool:

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from pratique import __version__
@@ -16,8 +17,8 @@ from pratique.model.errors import InputError, PratiqueError, UnsupportedError
 from pratique.model.pins import Code, Fault, LockedFile, Pin, Pins
 from pratique.storage import read_whole
 
-BYTES, FILES, DEPTH = 8 << 20, 100, 10
-"""Bytes of one file; files that one includes, and how deep."""
+BYTES, LINES, FILES, DEPTH = 4 << 20, 20_000, 100, 10
+"""Bytes of one file; of a requirements file with all that it includes lines that say something, files, and how deep."""
 
 _PYLOCK = re.compile(r"pylock(?:\.[^.]+)?\.toml")
 _OTHERS = {
@@ -119,6 +120,7 @@ class _Reading:
 
     def __init__(self, tree: Path, read: list[LockedFile]) -> None:
         self._tree, self._read = tree, read
+        self._lines = 0
         self._known: set[tuple[Path, bool]] = set()
         self.files: list[RequirementsFile] = []
 
@@ -129,7 +131,10 @@ class _Reading:
             return
         self._known.add((here[-1], constraint))
         text = _text(path, "constraints" if constraint else "requirements", self._read)
-        lines = tuple(parse_requirements(text))
+        lines = tuple(islice(parse_requirements(text), LINES + 1 - self._lines))
+        self._lines += len(lines)
+        if self._lines > LINES:
+            raise InputError(f"over {LINES:,} lines, with what it includes", place=_shown(path))
         at = len(self.files)
         self.files.append(RequirementsFile(_shown(path), lines, constraint))
         refused: list[tuple[Include, str, Code]] = []

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pratique.ecosystems.python import normalise
+from pratique.ecosystems.python import normalise, version_key
 from pratique.ecosystems.wheel import WheelName, best_wheel, supported_tags
 from pratique.model.digest import Digest
-from pratique.model.errors import UnsupportedError, UntrustedError
+from pratique.model.errors import InputError, UnsupportedError, UntrustedError
 from pratique.model.plan import Artifact
 from pratique.repositories import solving
 from pratique.repositories.indexes import IndexSettings, read_settings
@@ -120,12 +120,12 @@ class PythonIndex:
         return self._download(self._wheels[key], wanted.size, folder)
 
     def offered(self, pins: Iterable[tuple[str, str]]) -> tuple[LockedWheel, ...]:
-        """Return every wheel that is offered for some (name, version); none where there is none.
+        """Return every wheel that is offered for some (name, version); none where there is none, or it is no version.
 
         Raises:
             UnavailableError: uv or an index cannot be asked.
         """
-        wanted = sorted({(normalise(name), version) for name, version in pins})
+        wanted = sorted({(normalise(name), version) for name, version in pins if _is_version(version)})
         once = dict(wanted)  # one question takes one version of a name
         rest = [pin for pin in wanted if once[pin[0]] != pin[1]]
         return self._asked(sorted(once.items())) + (self.offered(rest) if rest else ())
@@ -185,3 +185,12 @@ class PythonIndex:
             return folder / wheel.filename
 
         return create_atomic(folder, fill)
+
+
+def _is_version(text: str) -> bool:
+    """Say whether an image's version is one: what is none could be an option to whoever reads it."""
+    try:
+        version_key(text)
+    except InputError:
+        return False
+    return True
