@@ -105,6 +105,8 @@ def test_schemas_are_named_and_versioned() -> None:
         "fleet-1.schema.json",
         "hardening-1.schema.json",
         "inventory-1.schema.json",
+        "pins-1.schema.json",
+        "pins-verification-1.schema.json",
         "plan-1.schema.json",
         "proof-1.schema.json",
         "report-1.schema.json",

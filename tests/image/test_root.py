@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from pratique.catalog.contents import ContentReader
 from pratique.image import DEFAULT, Limits
 from pratique.image.root import reduce_root
+from pratique.model.digest import digest_of
 from pratique.model.errors import InputError, UnavailableError
 from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, Unread
 from tests.making.layers import Texts, layer
@@ -226,3 +228,9 @@ def test_a_root_that_is_missing(root: Path) -> None:
         "no such file or directory",
         str(root / "missing"),
     )
+
+
+def test_a_file_too_large_to_hold_is_read_in_pieces(tmp_path: Path) -> None:
+    (tmp_path / "big").write_bytes(b"x" * (3 << 20))
+    facts = reduce_root(tmp_path, [ContentReader()], Limits(kept=10)).facts
+    assert facts["big"]["content"] == digest_of(b"x" * (3 << 20))

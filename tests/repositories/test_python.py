@@ -201,3 +201,17 @@ class TestWheels:
         offered.offer("a", "1.0", tag="cp311-cp311-win_amd64")
         with pytest.raises(UnsupportedError, match="no wheel is offered"):
             index.locate([("a", "1.0")])
+
+
+def test_every_wheel_of_a_version_is_offered(index: PythonIndex, tmp_path: Path) -> None:
+    pins = [("Core_Lib", "1.0"), ("core-lib", "2.0"), ("missing", "1"), ("other", "9"), ("web", "1.0")]
+    pins += [("other", "1.0 --index-url https://h.invalid"), ("web", "")]
+    found = index.offered(pins)
+    assert sorted((w.name, w.version) for w in found) == [
+        ("core-lib", "1.0"),
+        ("core-lib", "2.0"),
+        ("web", "1.0"),
+    ]
+    taken = index.take(found[0], tmp_path / "taken")
+    assert digest_of(taken.read_bytes()) == found[0].digest
+    assert index.offered([]) == ()

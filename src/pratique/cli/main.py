@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import attesting, clearing, exits, feeding, fleet, hardening, judging, planning, running
+from pratique.cli import (
+    attesting,
+    clearing,
+    exits,
+    feeding,
+    fleet,
+    hardening,
+    judging,
+    locking,
+    planning,
+    running,
+)
 from pratique.cli.options import Form, PlainFormat
 from pratique.cli.screen import Screen
 from pratique.model.errors import PratiqueError, UnavailableError, UsageError
@@ -27,6 +38,10 @@ keys = typer.Typer(no_args_is_help=True, help="Keys that statements are signed w
 app.add_typer(keys, name="key")
 records = typer.Typer(no_args_is_help=True, help="Images that were recorded, to be judged again later.")
 app.add_typer(records, name="fleet")
+locks = typer.Typer(
+    no_args_is_help=True, help="Lock files of Python packages, and whether images keep to them."
+)
+app.add_typer(locks, name="lock")
 
 _COMPLETE = "_PRATIQUE_COMPLETE"
 """By this variable a completion script asks for words."""
@@ -137,6 +152,24 @@ database.command(
         "pratique db import all.zip --feed pypi --coverage complete --as-of 2026-11-20",
     ),
 )(feeding.db_import)
+locks.command(
+    "check",
+    epilog=_example(
+        "pratique lock check requirements.txt pylock.toml",
+        "pratique lock check requirements/dev.txt --root .",
+    ),
+)(locking.lock_check)
+locks.command(
+    "verify",
+    epilog=_example(
+        "pratique lock verify oci:image --lock requirements.txt",
+        "pratique lock verify oci:image --lock pylock.toml -o verification=verification.json",
+    ),
+)(locking.lock_verify)
+locks.command(
+    "image",
+    epilog=_example("pratique lock image oci:image -o pylock.toml"),
+)(locking.lock_image)
 database.command("status", epilog=_example("pratique db status --format json"))(feeding.db_status)
 
 

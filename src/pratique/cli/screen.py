@@ -126,6 +126,10 @@ class Screen:
         if not self.quiet:
             self._err.print(text(message, "dim"), soft_wrap=True)
 
+    def warn(self, message: str) -> None:
+        """Print on stderr what must be known, quiet or not."""
+        self._err.print(text(message, "yellow"), soft_wrap=True)
+
     def error(self, error: PratiqueError) -> None:
         """Print an error on stderr: what, where, and what to do next."""
         place = f"{error.place}: " if error.place else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from pratique.flows.inventory import Taken
 from pratique.flows.setting import Setting
 from pratique.harden import python_target
-from pratique.model.digest import parse_digest
+from pratique.model.digest import Digest, parse_digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.plan import Artifact, Plan
 from pratique.repositories import apt, debian
@@ -30,17 +30,28 @@ def fetch_artifacts(plan: Plan, taken: Taken, here: Setting) -> dict[Artifact, P
 
 
 def _place(artifact: Artifact, cache: Path) -> Path:
-    digest = parse_digest(artifact.digest, place=f"plan: {artifact.name[:80]}")
-    return cache / "artifacts" / digest.removeprefix("sha256:")
+    return artifact_folder(parse_digest(artifact.digest, place=f"plan: {artifact.name[:80]}"), cache)
 
 
 def _kept(artifact: Artifact, cache: Path) -> Path | None:
     """Return a file that was fetched before, under the name that the plan gives it, and is still what it was."""
-    folder = _place(artifact, cache)
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name == artifact.filename and path.is_file():
+    _place(artifact, cache)
+    path = kept_artifact(artifact.digest, cache)
+    return path if path and path.name == artifact.filename else None
+
+
+def artifact_folder(digest: Digest, cache: Path) -> Path:
+    """Return where a file of this digest belongs."""
+    return cache / "artifacts" / digest.removeprefix("sha256:")
+
+
+def kept_artifact(digest: Digest, cache: Path) -> Path | None:
+    """Return a file that was fetched before and is still what it was."""
+    folder = artifact_folder(digest, cache)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.suffix != ".part" and path.is_file():
             with path.open("rb") as file:
-                if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == artifact.digest:
+                if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == digest:
                     return path
     return None
 

@@ -11,7 +11,7 @@ from pratique import __version__
 from pratique.catalog import CATALOGERS, catalog, distribution, unowned
 from pratique.flows.clock import Clock
 from pratique.image import Image, MergedTree, open_image
-from pratique.model.files import Anomaly, LayerFacts
+from pratique.model.files import Anomaly, LayerFacts, Reader
 from pratique.model.inventory import Gap, Inventory, Layer
 
 Progress = Callable[[int, int], None]
@@ -26,7 +26,9 @@ class Taken(NamedTuple):
     inventory: Inventory
 
 
-def take_inventory(reference: str, platform: str, clock: Clock, progress: Progress) -> Taken:
+def take_inventory(
+    reference: str, platform: str, clock: Clock, progress: Progress, more: Sequence[Reader] = ()
+) -> Taken:
     """Return everything found in an image, and the image as it was read.
 
     Args:
@@ -34,12 +36,13 @@ def take_inventory(reference: str, platform: str, clock: Clock, progress: Progre
         platform: ``os/architecture[/variant]``; empty for linux/amd64 where several are offered.
         clock: the moment of this flow.
         progress: called with (layers read, layers in all).
+        more: readers whose facts are wanted beside those of the catalogers.
 
     Raises:
         PratiqueError: the image cannot be read, or is not what it promises to be.
     """
     image = open_image(reference, platform=platform)
-    facts = image.read(CATALOGERS, progress=progress)
+    facts = image.read((*CATALOGERS, *more), progress=progress)
     tree = MergedTree(facts)
     found = catalog(tree)
     gaps = (*found.gaps, *_anomalies(facts, tree))

@@ -20,11 +20,13 @@ from pratique.model.finding import Decision, Findings
 from pratique.model.fleet import Affected, Fleet, Rescan
 from pratique.model.hardening import Hardening
 from pratique.model.inventory import Inventory
+from pratique.model.pins import Pins
 from pratique.model.plan import Plan
 from pratique.model.proof import Proof
 from pratique.model.usage import Usage
+from pratique.model.verification import Verification as PinsVerification
 
-Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base
+Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base | Pins | PinsVerification
 T = TypeVar("T")
 
 _INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
@@ -109,6 +111,8 @@ def schemas() -> dict[str, bytes]:
         "fleet": Fleet,
         "rescan": Rescan,
         "affected": Affected,
+        "pins": Pins,
+        "pins-verification": PinsVerification,
     }
     return {f"{name}-1.schema.json": _schema(kind) for name, kind in kinds.items()}
 

@@ -12,7 +12,7 @@ from pratique.image.streams import VerifiedBlob, expand
 from pratique.image.tar import Member, Window, scan
 from pratique.model.digest import Digest
 from pratique.model.errors import PratiqueError, UntrustedError
-from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, Reader, Unread
+from pratique.model.files import Anomaly, Entry, FoldingReader, Kind, LayerFacts, LinkedFact, Reader, Unread
 
 _LINKS = {Kind.SYMLINK, Kind.HARDLINK}
 
@@ -123,9 +123,21 @@ def _facts(member: Member, readers: Sequence[Reader], limits: Limits, place: str
         reason = "stored sparse" if entry.kind is Kind.FILE else f"a {entry.kind}, not a file"
         return {r.name: Unread(reason) for r in readers}
     if entry.size > limits.kept:
-        return {r.name: Unread(f"{entry.size} bytes, over the limit of {limits.kept}") for r in readers}
+        return _folded(member, readers, limits)
     content = member.content()
     return {r.name: _read(r, content, entry.path, place) for r in readers}
+
+
+def _folded(member: Member, readers: Sequence[Reader], limits: Limits) -> dict[str, Any]:
+    """Return the facts of a file that is too large to hold: of readers that take pieces; the others do without."""
+    unread = Unread(f"{member.entry.size} bytes, over the limit of {limits.kept}")
+    folds = {r.name: r.begin() for r in readers if isinstance(r, FoldingReader)}
+    if not folds or member.pieces is None:
+        return {r.name: unread for r in readers}
+    for piece in member.pieces():
+        for fold in folds.values():
+            fold.update(piece)
+    return {r.name: folds[r.name].fact() if r.name in folds else unread for r in readers}
 
 
 def _read(reader: Reader, content: bytes, path: str, place: str) -> Any:

@@ -15,6 +15,7 @@ from pratique.image.tar import Member, text_of
 from pratique.model.errors import UnavailableError
 from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, Reader
 
+_PIECE = 1 << 20
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
     stat.S_IFDIR: Kind.DIRECTORY,
@@ -104,19 +105,26 @@ def _member(path: bytes, full: bytes, status: os.stat_result) -> Member:
             link = text_of(os.readlink(full))  # noqa: PTH115 - bytes
     size = status.st_size if kind is Kind.FILE else 0
     entry = Entry(text_of(path), kind, size, stat.S_IMODE(status.st_mode), link)
-    return Member(entry, _content(Path(os.fsdecode(full)), size) if kind is Kind.FILE else None)
+    place = Path(os.fsdecode(full))
+    if kind is not Kind.FILE:
+        return Member(entry, None)
+    return Member(entry, _content(place, size), _pieces(place, size))
 
 
 def _content(path: Path, size: int) -> Callable[[], bytes]:
-    def content() -> bytes:
+    return lambda: b"".join(_pieces(path, size)())
+
+
+def _pieces(path: Path, size: int) -> Callable[[], Iterator[bytes]]:
+    def pieces() -> Iterator[bytes]:
+        left = size
         with open_regular(path) as raw:
-            data = b""
-            while len(data) < size and (chunk := raw.read(size - len(data))):
-                data += chunk
-        if len(data) != size:
+            while left and (chunk := raw.read(min(left, _PIECE))):
+                left -= len(chunk)
+                yield chunk
+        if left:
             raise UnavailableError(
                 "changed while it was read", place=str(path), remedy="Scan a root that is at rest"
             )
-        return data
 
-    return content
+    return pieces

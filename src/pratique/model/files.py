@@ -6,7 +6,7 @@ made of the files they asked for. The tree of an image is a pure function of its
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -103,6 +103,27 @@ class Reader(Protocol):
         Raises:
             InputError: the content is damaged; recorded as ``Unread``, or fatal where the reader says so.
         """
+        ...
+
+
+class Fold(Protocol):
+    """A fact in the making."""
+
+    def update(self, piece: bytes, /) -> None:
+        """Take the next piece of the file."""
+        ...
+
+    def fact(self) -> Any:
+        """Return the fact of all pieces: the same that ``read`` returns."""
+        ...
+
+
+@runtime_checkable
+class FoldingReader(Protocol):
+    """A reader that also takes a file in pieces, so that none is too large for it."""
+
+    def begin(self) -> Fold:
+        """Return a fact in the making, for a file that cannot be held whole."""
         ...
 
 

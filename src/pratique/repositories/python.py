@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pratique.ecosystems.python import normalise
+from pratique.ecosystems.python import normalise, version_key
 from pratique.ecosystems.wheel import WheelName, best_wheel, supported_tags
 from pratique.model.digest import Digest
-from pratique.model.errors import UnsupportedError, UntrustedError
+from pratique.model.errors import InputError, UnsupportedError, UntrustedError
 from pratique.model.plan import Artifact
 from pratique.repositories import solving
 from pratique.repositories.indexes import IndexSettings, read_settings
@@ -21,7 +21,7 @@ from pratique.repositories.solving import Solution
 from pratique.repositories.uv import Target, Uv, find_uv
 from pratique.storage import create_atomic
 
-__all__ = ["IndexSettings", "PythonIndex", "Solution", "Target", "read_settings"]
+__all__ = ["IndexSettings", "LockedWheel", "PythonIndex", "Solution", "Target", "read_settings"]
 
 ORIGIN = "python index"
 _NONE: Mapping[str, Sequence[str]] = {}
@@ -119,6 +119,39 @@ class PythonIndex:
             )
         return self._download(self._wheels[key], wanted.size, folder)
 
+    def offered(self, pins: Iterable[tuple[str, str]]) -> tuple[LockedWheel, ...]:
+        """Return every wheel that is offered for some (name, version); none where there is none, or it is no version.
+
+        Raises:
+            UnavailableError: uv or an index cannot be asked.
+        """
+        wanted = sorted({(normalise(name), version) for name, version in pins if _is_version(version)})
+        once = dict(wanted)  # one question takes one version of a name
+        rest = [pin for pin in wanted if once[pin[0]] != pin[1]]
+        return self._asked(sorted(once.items())) + (self.offered(rest) if rest else ())
+
+    def _asked(self, pins: Sequence[tuple[str, str]]) -> tuple[LockedWheel, ...]:
+        """Return the wheels of distinct names; one that is not offered spoils a question, which is then halved."""
+        if not pins:
+            return ()
+        options = ("--no-deps", "--format", "pylock.toml")
+        answer = self._uv().compile([f"{n}=={v}" for n, v in pins], *options)
+        if not answer.refused:
+            return parse_pylock(answer.text)
+        middle = len(pins) // 2
+        return self._asked(pins[:middle]) + self._asked(pins[middle:]) if middle else ()
+
+    def take(self, wheel: LockedWheel, folder: Path) -> Path:
+        """Return an offered wheel, verified and placed in a folder.
+
+        Raises:
+            UntrustedError: the index sends other bytes than it names.
+            InputError: the file name is not that of a wheel.
+            UnavailableError: a server or the disk refuses.
+        """
+        WheelName.parse(wheel.filename)
+        return self._download(wheel, wheel.size, folder)
+
     def _uv(self) -> Uv:
         """Return uv with a folder of its own: what one question writes there is not for the next."""
         folder = Path(tempfile.mkdtemp(dir=self._work.name))
@@ -152,3 +185,12 @@ class PythonIndex:
             return folder / wheel.filename
 
         return create_atomic(folder, fill)
+
+
+def _is_version(text: str) -> bool:
+    """Say whether an image's version is one: what is none could be an option to whoever reads it."""
+    try:
+        version_key(text)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""What wheels are to images: where they come from, which one was installed, and what an installer lays of it."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from posixpath import dirname
+from typing import Protocol
+
+from pratique.checks.installed import Comparison, Laid, Place
+from pratique.ecosystems.wheel import WheelName
+from pratique.flows.inventory import Taken
+from pratique.harden import PythonHome, PythonTarget, installed_files, python_home
+from pratique.model.digest import digest_of
+from pratique.model.errors import UnsupportedError
+from pratique.model.inventory import Package
+from pratique.repositories.python import LockedWheel
+
+
+class Wheels(Protocol):
+    """Where wheels come from."""
+
+    def offered(self, pins: Iterable[tuple[str, str]], /) -> Sequence[LockedWheel]:
+        """Return every wheel that is offered for some (name, version)."""
+        ...
+
+    def take(self, wheel: LockedWheel, folder: Path, /) -> Path:
+        """Return an offered wheel, verified and placed in a folder."""
+        ...
+
+
+OpenWheels = Callable[[str, str], AbstractContextManager[Wheels]]
+
+
+def tags(package: Package, taken: Taken) -> tuple[str, ...]:
+    """Return the tags that the image's WHEEL of a distribution names."""
+    file = taken.tree.at(f"{package.path}/WHEEL")
+    fact = file.facts.get("wheel-tags") if file else None
+    return fact if isinstance(fact, tuple) else ()
+
+
+def file_tags(filename: str) -> tuple[str, ...]:
+    """Return the tags in the name of a wheel."""
+    return tuple(sorted(map(str, WheelName.parse(filename).tags)))
+
+
+def compare(
+    package: Package, wheel: Path, taken: Taken, target: PythonTarget | None, comparison: Comparison
+) -> int:
+    """Compare a distribution with a wheel; return how many files are the same.
+
+    Raises:
+        InputError, UnsupportedError, UntrustedError, UnavailableError: the wheel cannot be taken apart.
+    """
+    where = home(package, taken, target)
+    place = Place(f"{where.prefix}/bin".lstrip("/"), where.program)
+    return comparison.compare(package, list(laid(wheel, where, place, comparison)), place)
+
+
+def laid(wheel: Path, home: PythonHome, place: Place, comparison: Comparison) -> Iterator[Laid]:
+    """Yield what an installer lays of a wheel; contents only where the comparison needs them."""
+    for file in installed_files(
+        wheel, site=home.site, scripts=place.scripts, data=home.prefix, python=home.program
+    ):
+        kept = file.content if comparison.kept((file.path,), place) else b""
+        yield Laid(file.path, digest_of(file.content), kept)
+
+
+def home(package: Package, taken: Taken, target: PythonTarget | None) -> PythonHome:
+    """Return where a distribution's files belong; in a ``--target`` folder all of them lie below it."""
+    site = dirname(package.path)
+    try:
+        return python_home(site, taken.tree)
+    except UnsupportedError:
+        return PythonHome(site, site, _program(taken, target))
+
+
+def _program(taken: Taken, target: PythonTarget | None) -> str:
+    """Return the interpreter of the image's Python, wherever its own distributions lie."""
+    for package in target.packages.values() if target else ():
+        try:
+            return python_home(dirname(package.path), taken.tree).program
+        except UnsupportedError:
+            break
+    return "/usr/bin/python3"

@@ -1,0 +1,60 @@
+import hashlib
+
+from pratique.catalog.contents import (
+    CONTENTS,
+    ByteCodeReader,
+    Compiled,
+    ContentReader,
+    ScriptReader,
+    TagReader,
+)
+from pratique.image import Limits
+from pratique.image.layer import reduce_layer
+from pratique.model.files import Unread
+from tests.making.layers import blob
+from tests.making.tar import Item, symlink, tar
+
+BIG = bytes(range(256)) * 20_000
+
+
+def sha256(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def test_what_they_want() -> None:
+    assert all(ContentReader().wants(p) for p in ("a", "usr/lib/x.so"))
+    assert [ScriptReader().wants(p) for p in ("usr/bin/x", "opt/t/bin/x", "bin/a/x", "x")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert [ByteCodeReader().wants(p) for p in ("a/x.pyc", "a/x.py")] == [True, False]
+    assert [TagReader().wants(p) for p in ("s/a-1.dist-info/WHEEL", "s/WHEEL")] == [True, False]
+
+
+def test_facts_of_a_layer() -> None:
+    wheel = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py2-none-any\nTag: py3-none-any\n"
+    items = [
+        Item("usr/bin/x", b"#!/bin/sh\n"),
+        Item("usr/bin/y", b"\x7fELF"),
+        Item("a/x.pyc", b"code"),
+        Item("s/a-1.dist-info/WHEEL", wheel),
+        Item("s/b-1.dist-info/WHEEL", b"what"),
+        symlink("link", "a"),
+    ]
+    facts = reduce_layer(blob(tar(items)), CONTENTS, Limits()).facts
+    assert facts["usr/bin/x"] == {"content": sha256(b"#!/bin/sh\n"), "script": b"#!/bin/sh\n"}
+    assert facts["usr/bin/y"] == {"content": sha256(b"\x7fELF"), "script": None}
+    assert isinstance(facts["a/x.pyc"]["byte-code"], Compiled)
+    assert facts["a/x.pyc"]["byte-code"].content() == b"code"
+    assert facts["s/a-1.dist-info/WHEEL"]["wheel-tags"] == ("py2-none-any", "py3-none-any")
+    assert isinstance(facts["s/b-1.dist-info/WHEEL"]["wheel-tags"], Unread)
+
+
+def test_a_file_too_large_to_hold_is_hashed_in_pieces() -> None:
+    items = [Item("usr/bin/big", BIG), Item("after", b"x")]
+    facts = reduce_layer(blob(tar(items)), CONTENTS, Limits(kept=1000)).facts
+    assert facts["usr/bin/big"]["content"] == sha256(BIG)
+    assert facts["usr/bin/big"]["script"] == Unread(f"{len(BIG)} bytes, over the limit of 1000")
+    assert facts["after"]["content"] == sha256(b"x")
