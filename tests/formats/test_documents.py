@@ -96,6 +96,8 @@ def test_envelope_holds_each_document_beside_its_digest() -> None:
 
 def test_schemas_are_named_and_versioned() -> None:
     assert sorted(schemas()) == [
+        "admission-1.schema.json",
+        "attested-1.schema.json",
         "clearance-1.schema.json",
         "decision-1.schema.json",
         "findings-1.schema.json",
@@ -104,6 +106,8 @@ def test_schemas_are_named_and_versioned() -> None:
         "plan-1.schema.json",
         "proof-1.schema.json",
         "report-1.schema.json",
+        "signed-decision-1.schema.json",
         "usage-1.schema.json",
+        "verification-1.schema.json",
     ]
     assert schemas() == schemas()
