@@ -164,8 +164,8 @@ def verify(
 
     def show(to: Screen, what: Verification) -> None:
         to.line(text(what.image, "bold"))
-        rows = ((b.type, b.key, b.bundle) for b in what.believed)
-        to.table(("Verified", "Key", "Bundle"), rows, whole=("Bundle",))
+        rows = ((b.type, b.key[:19], b.bundle) for b in what.believed)
+        to.table(("Verified", "Key", "Bundle"), rows, whole=("Key", "Bundle"))
         for refused in what.refused:
             to.item(text("refused", "red"), f"{refused.bundle}: {refused.reason}")
         to.line(f"{plural(len(what.believed), 'statement')} verified, {len(what.refused)} refused")
