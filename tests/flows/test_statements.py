@@ -11,11 +11,15 @@ from pratique.attest import verify
 from pratique.flows.attest import attest_one
 from pratique.flows.statements import TYPES, predicates, read_known, vex_of
 from pratique.formats import official
+from pratique.formats.documents import encode
 from pratique.image import open_statements
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, PratiqueError, UnavailableError
+from pratique.model.inventory import Source
+from pratique.model.verification import Verification
 from tests.making import keys
 from tests.making.cleared import Cleared
+from tests.making.values import NOW
 
 READ = [
     "before/inventory.json",
@@ -45,7 +49,33 @@ def alone(way: Cleared) -> None:
 
 def test_a_cleared_image_has_five_statements_beside_the_decision(way: Cleared) -> None:
     assert list(everything(way)) == ["sbom", "spdx", "rbom", "vex", "provenance"]
-    assert {*everything(way), "decision"} == set(TYPES)
+    assert {*everything(way), "lock", "decision"} == set(TYPES)
+
+
+def verification(image: Digest) -> bytes:
+    document = Verification(
+        tool="0",
+        created=NOW,
+        clock="system",
+        image=Source(kind="oci", reference="oci:image", digest=image),
+        locks=(),
+        verdict="same",
+        distributions=(),
+        deviations=(),
+        unchecked=(),
+    )
+    return encode(document)
+
+
+def test_a_comparison_with_a_lock_is_stated_where_it_is_there(way: Cleared) -> None:
+    (way.documents / "lock.json").write_bytes(verification(way.image))
+    assert everything(way)["lock"] == verification(way.image)
+
+
+def test_a_comparison_of_another_image_is_refused(way: Cleared) -> None:
+    (way.documents / "lock.json").write_bytes(verification(digest_of(b"another")))
+    with pytest.raises(InputError, match="it speaks of"):
+        everything(way)
 
 
 def test_they_are_made_anew_and_always_the_same(way: Cleared) -> None:

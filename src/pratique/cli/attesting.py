@@ -34,10 +34,10 @@ def key_generate(
     from pratique.flows.keys import make_keys
 
     screen = Screen(quiet=quiet)
-    passphrase = _passphrase(confirm=True)
-    fingerprint = make_keys(name, passphrase)
+    secret = passphrase(confirm=True)
+    fingerprint = make_keys(name, secret)
     screen.line(text(fingerprint, "bold"))
-    if not passphrase:
+    if not secret:
         screen.note(f"{name}.key is not encrypted: set {_PASSPHRASE} to encrypt it")
     return 0
 
@@ -75,9 +75,9 @@ def attest(
             remedy="Try: pratique attest oci:image --all --documents image.documents --key my.key",
         )
     if documents:
-        told = attest_all(image, documents, key, _passphrase())
+        told = attest_all(image, documents, key, passphrase())
     else:
-        told = attest_one(image, kind, predicate or Path(), key, _passphrase())
+        told = attest_one(image, kind, predicate or Path(), key, passphrase())
     render(screen, told, form, _show_attested)
     return 0
 
@@ -219,7 +219,7 @@ def gate(
     return NOT_VERIFIED if answer.signed else NO_STATEMENT
 
 
-def _passphrase(*, confirm: bool = False) -> bytes:
+def passphrase(*, confirm: bool = False) -> bytes:
     """Return the passphrase of a private key; it is never an argument, which others can see."""
     if _PASSPHRASE in os.environ:
         return os.environb[_PASSPHRASE.encode()]

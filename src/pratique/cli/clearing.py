@@ -13,13 +13,16 @@ from pratique.cli.options import (
     FailOn,
     Form,
     Keep,
+    Key,
     Mirror,
     PlainFormat,
     Platform,
     PolicyFile,
     Quiet,
     Readies,
+    Record,
     Source,
+    StoreFile,
     Timeout,
     To,
     Unproven,
@@ -48,6 +51,9 @@ def clear(
     policy: PolicyFile = "",
     fail_on: FailOn = None,
     unproven: Unproven = False,
+    key: Key = None,
+    record: Record = False,
+    store: StoreFile = "",
     documents: Documents = None,
     mirror: Mirror = "",
     platform: Platform = "",
@@ -60,12 +66,14 @@ def clear(
     Needs root. Each step is a command of its own; killed at any moment, the next run goes on where this one was. Packages
     that a failed proof names are kept and the rest tried again, three times at most. What is not proven to do the same work
     is not published. Ends with the verdict on the result, and with 2 where nothing was published. With several workloads,
-    --ready, --drive, --expect and --check say whose they are: --expect NAME=PATH.
+    --ready, --drive, --expect and --check say whose they are: --expect NAME=PATH. With --key what is published is signed, as
+    `attest --all` does it; with --record both images go into the store, as `fleet add` does it.
     """
+    from pratique.cli.attesting import passphrase
     from pratique.cli.clearance import LiveView, show_clearance
     from pratique.cli.exits import VERDICTS
     from pratique.cli.workloads import parse_scenarios
-    from pratique.flows.clear import Order, clear_and_tell
+    from pratique.flows.clear import Order, Seal, clear_and_tell
     from pratique.flows.scan import Request
     from pratique.image import parse_target
 
@@ -92,7 +100,7 @@ def clear(
     )
     folder = documents or documents_folder(target.folder)
     with LiveView(screen) as view:
-        told = clear_and_tell(order, folder, view)
+        told = clear_and_tell(order, folder, view, Seal(key, passphrase(), store if record else None))
     render(screen, told, form, show_clearance)
     screen.note(f"documents: {folder}")
     return VERDICTS[told.after.verdict] if told.published else VERDICTS["fail"]

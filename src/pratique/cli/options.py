@@ -152,6 +152,11 @@ Usages = Annotated[
 Unproven = Annotated[
     bool, typer.Option("--unproven", help="Publish even if the work differs; the decision shows it.")
 ]
+Key = Annotated[
+    Path | None,
+    typer.Option("--key", metavar="FILE", help="Private key that what is published is signed with."),
+]
+Record = Annotated[bool, typer.Option("--record", help="Record the documents, for rescan and affected.")]
 Documents = Annotated[
     Path | None,
     typer.Option(

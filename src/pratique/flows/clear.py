@@ -6,7 +6,13 @@ Every step is in the journal, so a killed run goes on where it was, and an uncha
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+
+from pratique.attest import load_private
+from pratique.attest.keys import LIMIT
+from pratique.flows.attest import attest_all
 from pratique.flows.clearance import Tried, Way, clearance, documents, write_documents
+from pratique.flows.fleet import add
 from pratique.flows.inventory import readable
 from pratique.flows.journal import Journal, Watcher
 from pratique.flows.road import Order, Road
@@ -14,13 +20,17 @@ from pratique.flows.setting import setting
 from pratique.flows.steps import Teller, View
 from pratique.formats.documents import Report, encode
 from pratique.formats.html import html
-from pratique.model.clearance import Clearance
+from pratique.formats.text import plural
+from pratique.model.clearance import Clearance, StepNote
 from pratique.model.usage import Usage
 from pratique.sandbox import available
+from pratique.storage import read_whole
 
-__all__ = ["Order", "clear", "clear_and_tell"]
+__all__ = ["Order", "Seal", "clear", "clear_and_tell"]
 
 _ATTEMPTS = 3
+_RECORDED = ("inventory.json", "findings.json", "decision.json")
+"""Ends of the names of documents that go into the record; usages come from ``usage-``."""
 
 
 def clear(order: Order, watcher: Watcher) -> Way:
@@ -65,15 +75,46 @@ def _attempts(
         keep = (*keep, *sorted(lost))
 
 
-def clear_and_tell(order: Order, folder: Path, view: View) -> Clearance:
+class Seal(Struct, frozen=True):
+    """How a way is to end.
+
+    Attributes:
+        key: private key that what is published is signed with; None to sign nothing.
+        passphrase: of the key.
+        store: file of records that both images go into; None to keep no record.
+    """
+
+    key: Path | None = None
+    passphrase: bytes = b""
+    store: str | None = None
+
+
+_OPEN = Seal()
+
+
+def clear_and_tell(order: Order, folder: Path, view: View, seal: Seal = _OPEN) -> Clearance:
     """Take an image the whole way, write every document into a folder, and return the one that tells the way.
+
+    What was asked for comes after: what is published is signed, and the documents of both images are recorded.
 
     Raises:
         PratiqueError: a step cannot be done, or the folder cannot be written.
     """
+    if seal.key:  # minutes before it is used
+        load_private(read_whole(seal.key, LIMIT), seal.passphrase, str(seal.key))
     teller = Teller(view)
     way = clear(order, teller)
     found = documents(way)
     told = clearance(way, teller.notes, found)
     write_documents(folder, {**found, "clearance.json": encode(told), "report.html": html(told)})
+    if seal.key and told.published:
+        signed = attest_all(str(order.target), folder, seal.key, seal.passphrase)
+        text = f"{plural(len(signed.statements), 'statement')} signed by {signed.key} and attached"
+        view.ended(StepNote(name="attest", seconds=0.0, again=False, text=text, open=()))
+    if seal.store is not None:
+        added = add(
+            [folder / n for n in found if n.endswith(_RECORDED) or n.startswith("usage-")], seal.store
+        )
+        text = f"{plural(added.new, 'new document')} recorded in {added.store}"
+        view.ended(StepNote(name="record", seconds=0.0, again=False, text=text, open=()))
     return told

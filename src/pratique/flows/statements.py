@@ -20,6 +20,7 @@ from pratique.model.inventory import Inventory
 from pratique.model.plan import Plan
 from pratique.model.proof import Proof
 from pratique.model.usage import Usage
+from pratique.model.verification import Verification
 from pratique.storage import read_whole
 
 TYPES = {
@@ -28,6 +29,7 @@ TYPES = {
     "rbom": "urn:pratique:rbom:1",
     "vex": "https://openvex.dev/ns",
     "provenance": "https://slsa.dev/provenance/v1",
+    "lock": "urn:pratique:pins-verification:1",
     "decision": "urn:pratique:decision:1",
 }
 """Short name -> predicate type; those of the field where the field has one."""
@@ -41,6 +43,7 @@ class Known(NamedTuple):
 
     Attributes:
         before: inventory and findings of the image that it was made from; None where it was not made by Pratique.
+        lock: what the comparison with a lock found; None where the folder has no ``lock.json``.
     """
 
     inventory: Inventory
@@ -51,6 +54,7 @@ class Known(NamedTuple):
     plan: Plan | None
     hardening: Hardening | None
     proofs: tuple[Proof, ...]
+    lock: Verification | None = None
 
 
 class _Folder(NamedTuple):
@@ -98,8 +102,9 @@ def read_known(path: Path, image: Digest) -> Known:
     listed = path / "clearance.json"
     cleared = read(read_whole(listed, _LIMIT), Clearance, str(listed)) if listed.exists() else None
     folder = _Folder(path, cleared.documents if cleared else {})  # 1
+    lock = _lock(path, image)
     if not (path / "after").is_dir():
-        return Known(*_judged(folder, "", image), None, (), None, None, ())
+        return Known(*_judged(folder, "", image), None, (), None, None, (), lock)
     if cleared:
         _same(listed, cleared.manifest, image)  # 2
     inventory, findings, decision = _judged(folder, "after/", image)
@@ -112,7 +117,16 @@ def read_known(path: Path, image: Digest) -> Known:
     usages = folder.named("plan.json", plan.usages, folder.each("usage-*.json", Usage))
     noted = [note.proof for note in decision.proofs]
     proofs = folder.named("after/decision.json", noted, folder.each("proof-*.json", Proof))
-    return Known(inventory, findings, decision, before, usages, plan, made, proofs)
+    return Known(inventory, findings, decision, before, usages, plan, made, proofs, lock)
+
+
+def _lock(path: Path, image: Digest) -> Verification | None:
+    """Return the comparison with a lock, which nobody has to have made."""
+    if not (path / "lock.json").exists():
+        return None
+    lock = _Folder(path, {}).one("lock.json", Verification)
+    _same(path / "lock.json", lock.image.digest, image)
+    return lock
 
 
 def _judged(folder: _Folder, inside: str, image: Digest) -> tuple[Inventory, Findings, Decision]:
@@ -130,6 +144,8 @@ def predicates(known: Known, image: Digest) -> Iterator[tuple[str, bytes]]:
     """Yield (short name, predicate) of everything that can be stated beside the decision."""
     yield "sbom", SBOMS["cyclonedx-json"](known.inventory)
     yield "spdx", SBOMS["spdx-json"](known.inventory)
+    if known.lock:
+        yield "lock", encode(known.lock)
     if known.before is None or known.plan is None or known.hardening is None:
         return
     original, findings = known.before
