@@ -29,7 +29,7 @@ code=0
 
 # 2 and 3 are answers: the policy failed the image, or part of it could not be judged.
 case $code in 0 | 2 | 3) ;; *) exit "$code" ;; esac
-"$here/seal.sh" "$out" "$pratique"
+if grep -q '"published":true' "$out/documents/clearance.json"; then "$here/seal.sh" "$out" "$pratique"; fi
 printf '\nThe same as a page, and every document of the way: %s\n' "$out/documents/report.html"
 printf 'More to try:\n'
 printf '  %s scan oci:%s/image --fail-on kev --all --cache-dir %s/cache\n' "$pratique" "$out" "$out"

@@ -9,7 +9,7 @@ import pytest
 from pratique.image import Attachment, attach, open_image, open_statements, parse_target, push
 from pratique.image.registry import Place
 from pratique.model.digest import digest_of
-from pratique.model.errors import UnavailableError, UnsupportedError, UntrustedError, UsageError
+from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError, UsageError
 from tests.making.images import Layout
 from tests.making.registry import Registry
 from tests.making.tar import Item, tar
@@ -148,3 +148,22 @@ def test_what_is_no_place_is_refused(text: str) -> None:
 def test_other_machines_are_not_asked(host: str) -> None:
     with pytest.raises(UnsupportedError, match="only registries on this machine"):
         Place.parse(f"{host}/a:b")
+
+
+def test_a_candidate_that_cannot_be_asked_for_is_an_error(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/x:v1"
+    push(layout, there)
+    open_statements(there).attach([statement(b"one")])
+    registry.forbidden.add(digest_of(b"one"))
+    with pytest.raises(UnavailableError):
+        list(open_statements(there).attached(TYPE))
+
+
+def test_a_list_of_several_pages_is_an_error(registry: Registry, layout: str) -> None:
+    if not registry.referrers:
+        pytest.skip("the stand-in tag has one page")
+    there = f"registry:{registry.host}/x:v1"
+    push(layout, there)
+    registry.more_pages = True
+    with pytest.raises(InputError, match="more than one page"):
+        list(open_statements(there).attached(TYPE))

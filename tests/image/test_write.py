@@ -252,7 +252,7 @@ def test_a_docker_archive_becomes_a_layout(how: str, tmp_path: Path, added: Made
     target = Target(tmp_path / "new", "new")
     manifest, _ = write_image(target, opened, change(*layers, added))
     made = document(target.folder, manifest)
-    assert made["annotations"] == {}
+    assert made["annotations"] == {PARENT: opened.source.config}
     assert [(layer["digest"], layer["size"]) for layer in made["layers"][:2]] == [
         (digest(x), len(x)) for x in (ONE, TWO)
     ]

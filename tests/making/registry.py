@@ -23,6 +23,8 @@ class Registry:
     Attributes:
         referrers: whether it keeps a list of what refers to a manifest.
         elsewhere: where uploads are sent; empty for here.
+        more_pages: the list of referrers says that it goes on.
+        forbidden: digests of blobs that it answers 403 for.
         writes: digests and tags in the order in which they came.
     """
 
@@ -31,6 +33,8 @@ class Registry:
         self.manifests: dict[str, tuple[bytes, str]] = {}
         self.referrers = True
         self.elsewhere = ""
+        self.more_pages = False
+        self.forbidden: set[str] = set()
         self.writes: list[str] = []
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -84,14 +88,17 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             kind, name = re.findall(r"/(blobs|manifests|referrers)/(.+)$", urlsplit(self.path).path)[0]
-            if kind == "blobs" and name in registry.blobs:
+            if kind == "blobs" and name in registry.forbidden:
+                self._say(403)
+            elif kind == "blobs" and name in registry.blobs:
                 self._say(200, registry.blobs[name])
             elif kind == "manifests" and name in registry.manifests:
                 data, media_type = registry.manifests[name]
                 self._say(200, data, Content_Type=media_type, Docker_Content_Digest=digest(data))
             elif kind == "referrers" and registry.referrers:
                 index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": registry.about(name)}
-                self._say(200, json.dumps(index).encode(), Content_Type=_INDEX)
+                link = {"Link": f'<{self.path}?n=2>; rel="next"'} if registry.more_pages else {}
+                self._say(200, json.dumps(index).encode(), Content_Type=_INDEX, **link)
             else:
                 self._say(404)
 

@@ -15,7 +15,9 @@ from pratique.formats.text import plural
 _PASSPHRASE = "PRATIQUE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 Layout = Annotated[
     str,
-    typer.Argument(metavar="IMAGE", help="An image in an OCI layout: oci:FOLDER:TAG.", show_default=False),
+    typer.Argument(
+        metavar="IMAGE", help="oci:FOLDER:TAG, or registry:127.0.0.1:PORT/NAME:TAG.", show_default=False
+    ),
 ]
 
 

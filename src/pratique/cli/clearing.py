@@ -64,8 +64,8 @@ def clear(
     """Take an image the whole way: judge, profile, plan, harden, prove, judge again, publish.
 
     Needs root. Each step is a command of its own; killed at any moment, the next run goes on where this one was. Packages
-    that a failed proof names are kept and the rest tried again, three times at most. What is not proven to do the same work
-    is not published. Ends with the verdict on the result, and with 2 where nothing was published. With several workloads,
+    that a failed proof names are kept and the rest tried again, three times at most. What does not do the same work is not
+    published; what is the same by its exit code alone is, and is called weakly proven. Ends with the verdict on the result, and with 2 where nothing was published. With several workloads,
     --ready, --drive, --expect and --check say whose they are: --expect NAME=PATH. With --key what is published is signed, as
     `attest --all` does it; with --record both images go into the store, as `fleet add` does it.
     """

@@ -20,6 +20,7 @@ from pratique.formats.documents import encode, read
 from pratique.image import Attachment, Statements, open_statements
 from pratique.model.admission import Attached, Attested, Reference, SignedDecision
 from pratique.model.digest import digest_of
+from pratique.model.errors import InputError
 from pratique.storage import read_whole
 
 _PREDICATE = 64 << 20
@@ -56,7 +57,9 @@ def attest_one(reference: str, kind: str, predicate: Path, key: Path, passphrase
     strict_json.loads(data, place=str(predicate))
     named = TYPES.get(kind, kind)
     if named == TYPES["decision"]:  # one that nobody can read would keep every gate shut
-        read(data, SignedDecision, str(predicate))
+        signed = read(data, SignedDecision, str(predicate))
+        if signed.image != about.image or signed.decision.created.tzinfo is None:
+            raise InputError("a decision about another image, or of no time zone", place=str(predicate))
     return _attached(about, [(named, _signed(about, named, data, signer))], signer)
 
 

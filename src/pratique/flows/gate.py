@@ -1,5 +1,6 @@
 """The gate: lets an image in by its signed decision and statements. Scans nothing and reads no layer."""
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def gate(reference: str, policy_file: str) -> Admission:
     believed, refused = believe(about, keys)  # 2
     judged = [(v, _reasons(d, believed, policy, Asked(about.image, clock.now))) for v, d in _newest(believed)]
     newest, reasons = max(judged, key=lambda j: (bool(j[1]), j[0].bundle), default=(None, [_nobody(refused)]))
-    remedy = f"pratique clear {reference} --to oci:FOLDER --policy {policy_file}, then pratique attest"
+    remedy = f"{shlex.join(['pratique', 'clear', reference, '--to', 'oci:FOLDER', '--policy', policy_file])}, then pratique attest"
     return Admission(
         tool=__version__,
         created=clock.now,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from posixpath import dirname
 
 from pratique.checks import base_layers
 from pratique.flows.artifacts import fetch_artifacts
@@ -60,7 +61,7 @@ def hardened(taken: Taken, plan: Plan, target: Target, here: Setting) -> Hardeni
         here.note("changing packages")
         change_debian(bench)  # 2
         notes = change_python(bench, int(here.clock.now.timestamp()))
-        found = audit(bench.root) if bench.steps("deb", "remove", "upgrade") else ""
+        found = audit(bench.root) if bench.steps("deb", "remove", "upgrade", "install") else ""
         tidy(bench)
         here.note("writing layers")
         layers = _layers(bench, since, int(here.clock.now.timestamp()))  # 3
@@ -101,6 +102,11 @@ def _check(taken: Taken, plan: Plan) -> None:
             raise InputError(
                 f"a step that does not fit its package: {step.name[:80]!r}", place=place, remedy=remedy
             )
+    sites = {dirname(known[s.package].path) for s in plan.steps if s.type == "pypi" and s.action == "upgrade"}
+    added = any(s.type == "pypi" and s.action == "install" for s in plan.steps)
+    if len(sites) > 1 or (added and not sites):
+        what = "new distributions of several site folders, or of none"
+        raise InputError(what, place=place, remedy=remedy)
 
 
 def _layers(bench: Bench, since: float, stamp: int) -> list[Relayered]:

@@ -47,7 +47,7 @@ def proved(before: Taken, after: Taken, scenario: Scenario, here: Setting) -> Pr
     check_original(scenario, old)
     new = run_scenario(after, scenario, here)  # 2
     compared = tuple(_compared(scenario, old, new))  # 3
-    verdict = _verdict(compared)
+    verdict = _verdict(compared, scenario)
     different = verdict == "different"
     used = _used(before, scenario, old, here) if different else {}
     return Proof(
@@ -96,10 +96,12 @@ def _compared(scenario: Scenario, old: Run, new: Run) -> Iterator[Compared]:
         )
 
 
-def _verdict(compared: Sequence[Compared]) -> Verdict:
+def _verdict(compared: Sequence[Compared], scenario: Scenario) -> Verdict:
+    """Return what the comparisons come to; a check without an expected file had nothing to judge, and shows nothing."""
     if not all(c.same for c in compared):
         return "different"
-    return "weak" if all(c.kind == "exit code" for c in compared) else "same"
+    shows = {"sha256", "json", "drive", "check"} if scenario.expect else {"drive"}
+    return "same" if any(c.kind in shows for c in compared) else "weak"
 
 
 def _used(taken: Taken, scenario: Scenario, run: Run, here: Setting) -> dict[str, tuple[Package, str]]:

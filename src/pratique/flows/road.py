@@ -134,7 +134,8 @@ class Road:
         if self._order.usages:
             return read_usages(self._order.usages, before.inventory)
         workloads = [s.workload for s in self._order.scenarios]
-        return [
+        named = digest_of_document(before.inventory)
+        made = [
             self._journal.step(
                 f"profile {w.phase}",
                 [self.identity, encode(w), *programs(w.drive.command if w.drive else ())],
@@ -143,6 +144,8 @@ class Road:
             )
             for w in workloads
         ]
+        # An earlier profile of this very image holds, and speaks of the same inventory as the other documents.
+        return [replace(usage, inventory=named) for usage in made]
 
     def _named(self, before: Report) -> Taken:
         """Return the original with the inventory document that other documents name."""

@@ -21,6 +21,7 @@ from pratique.model.plan import Plan
 from pratique.model.proof import Proof
 from pratique.model.usage import Usage
 from pratique.model.verification import Verification
+from pratique.policy import Work
 from pratique.storage import read_whole
 
 TYPES = {
@@ -35,6 +36,7 @@ TYPES = {
 """Short name -> predicate type; those of the field where the field has one."""
 
 _LIMIT = 256 << 20
+_REMEDY = "Name the folder that the image's own documents were written to"
 T = TypeVar("T")
 
 
@@ -70,8 +72,8 @@ class _Folder(NamedTuple):
     def one(self, name: str, kind: type[T]) -> T:
         """Return a document, as it was written."""
         data = read_whole(self.path / name, _LIMIT)
-        if wanted := self.digests.get(name):
-            _same(self.path / name, digest_of(data.removesuffix(b"\n")), wanted)
+        if self.digests:
+            _same(self.path / name, digest_of(data.removesuffix(b"\n")), self.digests.get(name))
         return read(data, kind, str(self.path / name))
 
     def each(self, pattern: str, kind: type[T]) -> dict[Digest, T]:
@@ -104,7 +106,8 @@ def read_known(path: Path, image: Digest) -> Known:
     folder = _Folder(path, cleared.documents if cleared else {})  # 1
     lock = _lock(path, image)
     if not (path / "after").is_dir():
-        return Known(*_judged(folder, "", image), None, (), None, None, (), lock)
+        judged = _judged(folder, "", image)
+        return Known(*judged, None, (), None, None, _proofs(folder, "", judged), lock)
     if cleared:
         _same(listed, cleared.manifest, image)  # 2
     inventory, findings, decision = _judged(folder, "after/", image)
@@ -115,9 +118,26 @@ def read_known(path: Path, image: Digest) -> Known:
     _same(path / "plan.json", plan.inventory, digest_of_document(before[0]))
     _same(path / "plan.json", plan.findings, digest_of_document(before[1]))
     usages = folder.named("plan.json", plan.usages, folder.each("usage-*.json", Usage))
-    noted = [note.proof for note in decision.proofs]
-    proofs = folder.named("after/decision.json", noted, folder.each("proof-*.json", Proof))
+    proofs = _proofs(folder, "after/", (inventory, findings, decision))
+    _same(path / "hardening.json", made.result, inventory.source.config)
+    _same(path / "hardening.json", made.image, plan.image)
+    for proof in proofs:
+        _same(path / f"proof-{proof.phase}.json", proof.original, plan.image)
     return Known(inventory, findings, decision, before, usages, plan, made, proofs, lock)
+
+
+def _proofs(folder: _Folder, inside: str, judged: tuple[Inventory, Findings, Decision]) -> tuple[Proof, ...]:
+    """Return the proofs that a decision names: of this image, and saying what it says that they say."""
+    inventory, _, decision = judged
+    place = folder.path / f"{inside}decision.json"
+    noted = [note.proof for note in decision.proofs]
+    proofs = folder.named(f"{inside}decision.json", noted, folder.each("proof-*.json", Proof))
+    for note, proof in zip(decision.proofs, proofs, strict=True):
+        _same(folder.path / f"proof-{proof.phase}.json", proof.result, inventory.source.config)
+        _agree(place, note.verdict, proof.verdict)
+    hardened = decision.work != "not hardened"
+    _agree(place, decision.work, Work(hardened=hardened, proofs=decision.proofs).state())
+    return proofs
 
 
 def _lock(path: Path, image: Digest) -> Verification | None:
@@ -183,7 +203,11 @@ def _vex(image: Digest, before: Findings, after: Findings, plan: Plan) -> bytes:
     return check_openvex(openvex(product, image, before, after, plan))
 
 
-def _same(path: Path, said: Digest | None, wanted: Digest) -> None:
+def _agree(path: Path, said: str, wanted: str) -> None:
     if said != wanted:
-        remedy = "Name the folder that the image's own documents were written to"
-        raise InputError(f"it speaks of {said}, not of {wanted}", place=str(path), remedy=remedy)
+        raise InputError(f"it says {said!r} where the proofs say {wanted!r}", place=str(path), remedy=_REMEDY)
+
+
+def _same(path: Path, said: Digest | None, wanted: Digest | None) -> None:
+    if said != wanted:
+        raise InputError(f"it speaks of {said}, not of {wanted}", place=str(path), remedy=_REMEDY)

@@ -14,7 +14,13 @@ from pratique.image.limits import MIB
 from pratique.image.oci import Descriptor, blob_path, check, decode
 from pratique.image.write import Store, Target, encoded_index, read_index
 from pratique.model.digest import Digest, digest_of, parse_digest
-from pratique.model.errors import InputError, PratiqueError, UsageError
+from pratique.model.errors import (
+    InputError,
+    UnavailableError,
+    UnsupportedError,
+    UntrustedError,
+    UsageError,
+)
 from pratique.storage import locked, write_atomic
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -25,6 +31,8 @@ EMPTY = b"{}"
 _MOST, _CANDIDATES = 100, 4096
 _MANIFEST_SIZE = 64 * 1024
 LARGEST = 64 * MIB
+TOGETHER = 256 * MIB
+"""Bytes of all statements about one image."""
 
 
 class Attachment(Struct, frozen=True):
@@ -114,13 +122,34 @@ def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes
     layers = {(layer.digest, layer.size): layer for layer in named if layer}
     if len(layers) > _MOST:
         raise _too_many(_MOST, target)
+    if sum(max(0, layer.size) for layer in layers.values()) > TOGETHER:
+        raise too_large(str(target.folder))
     for layer in layers.values():
-        try:
-            content = blobs.read(blob_path(parse_digest(layer.digest)), LARGEST)
-            check(content, layer, blobs.place)
-        except PratiqueError:
-            continue
-        yield content
+        content = _content(blobs, layer)
+        if content is not None:
+            yield content
+
+
+def _content(blobs: FolderBlobs, layer: Descriptor) -> bytes | None:
+    """Return a candidate's document; None where it is damaged or gone. What is there and cannot be read is an error."""
+    try:
+        content = blobs.read(blob_path(parse_digest(layer.digest)), LARGEST)
+        check(content, layer, blobs.place)
+    except (InputError, UntrustedError):
+        return None
+    except UnavailableError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
+    return content
+
+
+TOO_LARGE = f"statements of more than {TOGETHER >> 20} MiB together"
+
+
+def too_large(place: str) -> InputError:
+    """Return the error for more than anybody would want to read."""
+    return InputError(TOO_LARGE, place=place, remedy="Remove what is not yours")
 
 
 def _too_many(most: int, target: Target) -> InputError:
@@ -134,8 +163,12 @@ def _layer(blobs: FolderBlobs, entry: dict[str, Any], subject: Digest, media_typ
         digest = parse_digest(str(entry.get("digest")))
         data = blobs.read(blob_path(digest), _MANIFEST_SIZE)
         artifact = decode(data, Artifact, blobs.place)
-    except PratiqueError:
+    except (InputError, UntrustedError, UnsupportedError):
         return None
+    except UnavailableError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            return None
+        raise
     if digest_of(data) != digest or artifact.subject is None or artifact.subject.digest != subject:
         return None
     fits = len(artifact.layers) == 1 and artifact.layers[0].media_type == media_type

@@ -19,7 +19,7 @@ from pratique.formats import strict_json
 from pratique.image.limits import DEFAULT, MIB
 from pratique.model.digest import Digest, digest_of, parse_digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError, UsageError
-from pratique.transport import Address, Answer, Transport
+from pratique.transport import Address, Answer, MissingError, Transport
 
 MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -105,8 +105,8 @@ class Registry:
             raise UntrustedError(f"the registry sends {digest}", place=url, remedy="Do not use this registry")
         return answer.body, kind
 
-    def blob(self, digest: Digest) -> BinaryIO:
-        """Return a blob as a file of its own, whose content is as its digest promises.
+    def blob(self, digest: Digest, size: int | None = None) -> BinaryIO:
+        """Return a blob as a file of its own, whose content is as its digest promises, and of the size that is given.
 
         Raises:
             UntrustedError: it is not.
@@ -114,7 +114,7 @@ class Registry:
         """
         with tempfile.TemporaryDirectory(prefix="pratique-") as folder:
             path = Path(folder) / "blob"
-            self._transport.download(f"{self._base}/blobs/{digest}", path, digest=digest, size=None)
+            self._transport.download(f"{self._base}/blobs/{digest}", path, digest=digest, size=size)
             return path.open("rb", buffering=0)  # the name goes, the content stays until it is closed
 
     def has_blob(self, digest: Digest) -> bool:
@@ -170,6 +170,10 @@ class Registry:
             return self._stand_in(subject)
         if answer.status != 200:
             raise self._refused(answer, "the list of referrers is refused")
+        if "link" in answer.headers:  # a page that is not read could hold the decision that counts
+            raise InputError(
+                "more than one page of referrers", place=self._base, remedy="Remove what is not needed"
+            )
         return _manifests(answer.body, self._base)
 
     def refer(self, subject: Digest, entries: list[dict[str, Any]]) -> None:
@@ -195,18 +199,14 @@ class Registry:
     def _stand_in(self, subject: Digest) -> list[dict[str, Any]]:
         try:
             data, _ = self.manifest(_tag(subject))
-        except UnavailableError as error:
-            if "(404)" in error.what:
-                return []
-            raise
+        except MissingError:
+            return []
         return _manifests(data, self._base)
 
     def _refused(self, answer: Answer, what: str) -> UnavailableError:
-        return UnavailableError(
-            f"{what} ({answer.status})",
-            place=str(self.place),
-            remedy="Check the name, and that the registry allows it",
-        )
+        kind = MissingError if answer.status == 404 else UnavailableError
+        remedy = "Check the name, and that the registry allows it"
+        return kind(f"{what} ({answer.status})", place=str(self.place), remedy=remedy)
 
 
 def _tag(subject: Digest) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+from pratique.formats import strict_json
 from pratique.image.blobs import FolderBlobs, open_regular
 from pratique.image.limits import DEFAULT
 from pratique.image.oci import Manifest, blob_path, check, decode
@@ -13,17 +14,21 @@ from pratique.image.referrers import (
     EMPTY,
     LARGEST,
     MANIFEST,
+    TOGETHER,
+    TOO_LARGE,
     Artifact,
     Attachment,
     artifact,
     attach,
     attached,
+    too_large,
 )
 from pratique.image.registry import Place, Registry
 from pratique.image.source import layout_and_name, open_image
 from pratique.image.write import Target, read_index
 from pratique.model.digest import Digest, digest_of, parse_digest
-from pratique.model.errors import PratiqueError, UnsupportedError, UntrustedError
+from pratique.model.errors import InputError, PratiqueError, UnsupportedError, UntrustedError, UsageError
+from pratique.transport import MissingError
 
 
 class Statements(Protocol):
@@ -52,8 +57,15 @@ def open_statements(reference: str) -> Statements:
     Raises:
         UnsupportedError: it lies where nothing can be attached.
         UnavailableError: it cannot be read.
+        UsageError: the name stands for images of several platforms.
     """
     source = open_image(reference).source
+    if source.other_platforms:
+        raise UsageError(
+            f"an index of several platforms ({source.platform} and {', '.join(source.other_platforms)})",
+            place=reference,
+            remedy="A statement is about one image: name it by its digest or copy it alone, as with skopeo copy",
+        )
     if source.digest is not None and source.kind == "registry":
         return _InRegistry(Place.parse(reference.removeprefix("registry:")), source.digest)
     if source.digest is not None and source.kind == "oci":
@@ -62,7 +74,7 @@ def open_statements(reference: str) -> Statements:
     raise UnsupportedError(
         "statements are attached to images in OCI layouts and registries alone",
         place=reference,
-        remedy="Name it as oci:FOLDER:TAG",
+        remedy="Name it as oci:FOLDER:TAG or registry:127.0.0.1:PORT/NAME:TAG",
     )
 
 
@@ -107,14 +119,16 @@ class _InRegistry:
         return [Digest(entry["digest"]) for entry in entries]
 
     def attached(self, media_type: str) -> Iterator[bytes]:
-        """Yield documents of a type; a damaged candidate is passed over."""
+        """Yield documents of a type; a damaged candidate is passed over, one that cannot be asked for is not."""
+        left = TOGETHER
         for entry in self._registry.referrers(self.image):
             if entry.get("artifactType") == media_type:
-                found = self._document(entry, media_type)
+                found = self._document(entry, media_type, left)
                 if found is not None:
+                    left -= len(found)
                     yield found
 
-    def _document(self, entry: dict[str, Any], media_type: str) -> bytes | None:
+    def _document(self, entry: dict[str, Any], media_type: str, left: int) -> bytes | None:
         try:
             data, _ = self._registry.manifest(parse_digest(str(entry.get("digest"))))
             found = decode(data, Artifact, "referrer")
@@ -123,10 +137,16 @@ class _InRegistry:
             (layer,) = found.layers
             if layer.media_type != media_type or layer.size > LARGEST:
                 return None
-            with self._registry.blob(parse_digest(layer.digest)) as file:
+            if layer.size > left:
+                raise too_large(str(self._registry.place))
+            with self._registry.blob(parse_digest(layer.digest), layer.size) as file:
                 content = file.read(layer.size + 1)
             check(content, layer, "referrer")
-        except PratiqueError:
+        except (UntrustedError, UnsupportedError, MissingError):
+            return None
+        except InputError as error:
+            if error.what == TOO_LARGE:
+                raise
             return None
         return content
 
@@ -203,4 +223,4 @@ def _about(folder: Path, entry: dict[str, Any]) -> str:
 
 
 def _type(data: bytes) -> str:
-    return str(json.loads(data).get("mediaType", MANIFEST))
+    return str(strict_json.loads(data, place="manifest").get("mediaType", MANIFEST))

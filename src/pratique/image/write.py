@@ -219,9 +219,16 @@ def _config(image: Image, change: Change) -> dict[str, Any]:
     step = {"created": f"{change.created:%Y-%m-%dT%H:%M:%SZ}", "created_by": change.step}
     config["history"] = history + [step] * (len(change.layers) - before)
     settings = config.get("config")
-    if isinstance(settings, dict) and isinstance(labels := settings.get("Labels"), dict):
-        config["config"] = {**settings, "Labels": _claims(labels, change)}
+    settings = settings if isinstance(settings, dict) else {}
+    labels = settings.get("Labels")
+    kept = _claims(labels if isinstance(labels, dict) else {}, change)
+    config["config"] = {**settings, "Labels": {**kept, PARENT: _parent(image)}}
     return config
+
+
+def _parent(image: Image) -> str:
+    """Return what a new image was made from; as a label it also outlives a copy into another format."""
+    return str(image.source.digest or image.source.config or "")
 
 
 def _claims(said: dict[str, str], change: Change) -> dict[str, str]:
@@ -233,8 +240,7 @@ def _manifest(
     image: Image, change: Change, config: dict[str, Any], layers: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     annotations = _claims(image.annotations, change)
-    if image.source.digest:
-        annotations[PARENT] = image.source.digest
+    annotations[PARENT] = _parent(image)
     return {
         "schemaVersion": 2,
         "mediaType": _MANIFEST,
