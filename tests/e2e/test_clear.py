@@ -17,7 +17,6 @@ from pratique.image import MergedTree, open_image, unpack
 from tests.e2e.conftest import ROOT, pratique
 
 METRICS, HISTORY = "/tmp/out/metrics.json:json:0.01", "/tmp/out/history.csv"
-POLICY = ROOT / "demo" / "policy.toml"
 NOW = {"SOURCE_DATE_EPOCH": "1795478400"}
 DEMO_ENVIRONMENT = os.environ | NOW | SCREEN
 
@@ -225,7 +224,7 @@ def test_the_commands_by_hand_give_the_same_documents(way: dict[str, Any], tmp_p
     def judged(reference: str, name: str, *more: str | Path) -> None:
         kinds = ("inventory", "findings", "decision")
         outputs = [word for kind in kinds for word in ("-o", f"{kind}={tmp_path}/{name}/{kind}.json")]
-        by_hand("scan", reference, "--policy", POLICY, *outputs, *more)
+        by_hand("scan", reference, "--policy", folder / "policy.toml", *outputs, *more)
 
     judged(source, "before")
     by_hand("plan", source, *given, "-o", f"plan={tmp_path}/plan.json")
