@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pratique
+
 _SCRIPT = """
 import os, sys
 import pratique.flows.clear, pratique.flows.harden, pratique.flows.prove, pratique.cli.clearance, pratique.cli.workloads
@@ -26,5 +28,5 @@ def as_nobody(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
         text=True,
         check=False,
         timeout=60,
-        env=os.environ,
+        env=os.environ | {"PYTHONPATH": str(Path(pratique.__file__).parent.parent)},
     )
