@@ -16,18 +16,7 @@ from tests.making.tar import Item
 
 Capture = pytest.CaptureFixture[bytes]
 NOWHERE = ("error: gone: no such file or ", "       Check the path")
-PASSING = """fail-on = ["critical"]
-[[accept-gaps]]
-gap = "feed-window"
-reason = "known"
-owner = "me"
-until = 2026-12-31
-[[accept-gaps]]
-gap = "unrated"
-reason = "known"
-owner = "me"
-until = 2026-12-31
-"""
+PASSING = 'fail-on = ["critical"]\n' + scans.ACCEPTED
 
 
 @pytest.fixture

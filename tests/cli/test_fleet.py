@@ -18,18 +18,7 @@ from tests.making.values import finding, findings, package, report
 
 Capture = pytest.CaptureFixture[bytes]
 COMMAND = re.compile(rb"^\s*(::|##)|##\[|##vso\[", re.MULTILINE)
-PASSING = """fail-on = ["critical"]
-[[accept-gaps]]
-gap = "feed-window"
-reason = "known"
-owner = "me"
-until = 2026-12-31
-[[accept-gaps]]
-gap = "unrated"
-reason = "known"
-owner = "me"
-until = 2026-12-31
-"""
+PASSING = 'fail-on = ["critical"]\n' + scans.ACCEPTED
 
 
 @pytest.fixture

@@ -164,9 +164,12 @@ def test_a_file_named_like_a_whiteout_is_refused(upper: Upper, here: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["trusted.overlay.redirect", "trusted.overlay.metacopy"])
-def test_what_the_kernel_keeps_elsewhere_is_refused(name: str, upper: Upper, here: Path) -> None:
+@pytest.mark.parametrize("value", [b"/other", b""])
+def test_what_the_kernel_keeps_elsewhere_is_refused(
+    name: str, value: bytes, upper: Upper, here: Path
+) -> None:
     (here / "d").mkdir()
-    os.setxattr(here / "d", name, b"/other")
+    os.setxattr(here / "d", name, value)
     with pytest.raises(UnsupportedError, match="d: a change that is kept elsewhere"):
         upper.facts(())
 

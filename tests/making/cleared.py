@@ -21,22 +21,15 @@ from tests.making import keys, scans, ways
 from tests.making.images import layout
 from tests.making.values import NOW
 
-POLICY = """fail-on = ["critical"]
+POLICY = (
+    """fail-on = ["critical"]
 max-age = "7d"
 require-statements = ["sbom", "spdx", "rbom", "vex", "provenance"]
 require-proof = true
 signers = { platform = "platform.pub" }
-[[accept-gaps]]
-gap = "feed-window"
-reason = "known"
-owner = "me"
-until = 2026-12-31
-[[accept-gaps]]
-gap = "unrated"
-reason = "known"
-owner = "me"
-until = 2026-12-31
 """
+    + scans.ACCEPTED
+)
 
 
 class Cleared:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from pratique.ecosystems import bytecode
+from pratique.ecosystems.wheel import supported_tags
 from pratique.harden import installed_files
 from pratique.model.digest import digest_of
 from pratique.repositories.python import LockedWheel
@@ -89,7 +90,9 @@ class Folder:
         self._paths = {p.name: p for p in paths}
         self.taken: list[str] = []
 
-    def __call__(self, _python: str, _platform: str) -> Self:
+    def __call__(self, python: str, platform: str) -> Self:
+        """Refuse what the index itself refuses: a platform that has no tags."""
+        assert supported_tags(python, platform)
         return self
 
     def __enter__(self) -> Self:

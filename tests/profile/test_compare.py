@@ -33,7 +33,7 @@ def told(found: Compared) -> tuple[str, str]:
 
 def test_what_is_the_same_is_equal() -> None:
     assert values({"a": [1, None, True, "x"], "b": {}}, {"b": {}, "a": [1, None, True, "x"]}) == Compared(
-        kind="json", subject="/out.json", same=True, before="equal", after="equal"
+        kind="json", subject="/out.json", same=True, before="equal", after="equal", values=4
     )
 
 
@@ -238,3 +238,11 @@ def test_digests() -> None:
     assert told(compare_digests("/x", one, other)) == (shown[0], shown[1])
     assert told(compare_digests("/x", one, "")) == (shown[0], "not written")
     assert told(compare_digests("/x", "", "")) == ("not written", "not written")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"), [(b"{}", 0), (b'{"seconds": 1}', 0), (b'{"seconds": 1, "a": [1, 2]}', 2), (b"3", 1)]
+)
+def test_how_many_values_were_compared_is_told(text: bytes, values: int) -> None:
+    found = compare_json("/a", text, text, 0)
+    assert (found.same, found.values) == (True, values)

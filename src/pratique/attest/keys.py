@@ -14,6 +14,7 @@ from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnsupportedError, UntrustedError, UsageError
 
 LIMIT = 64 * 1024
+_MAKE = "Make one: pratique key generate NAME"
 """Bytes of a key file that are read."""
 
 _LONGEST = 1023  # bytes of a passphrase, by OpenSSL
@@ -111,9 +112,11 @@ def load_private(pem: bytes, passphrase: bytes, place: str) -> PrivateKey:
         what = "not a private key in PEM, or another passphrase is needed"
         raise InputError(what, place=place, remedy=_GIVE) from error
     except Exception as error:  # the library has one exception for algorithms, and it is not public
-        raise UnsupportedError("a private key of a kind that is not used here", place=place) from error
+        raise UnsupportedError(
+            "a private key of a kind that is not used here", place=place, remedy=_MAKE
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise UnsupportedError("not a key on P-256", place=place, remedy="Make one: pratique key generate")
+        raise UnsupportedError("not a key on P-256", place=place, remedy=_MAKE)
     return PrivateKey(key)
 
 
@@ -137,7 +140,9 @@ def load_public(pem: bytes, place: str) -> PublicKey:
     except ValueError as error:
         raise InputError("not a public key in PEM", place=place, remedy="Name the .pub file") from error
     except Exception as error:  # as above
-        raise UnsupportedError("a public key of a kind that is not used here", place=place) from error
+        raise UnsupportedError(
+            "a public key of a kind that is not used here", place=place, remedy=_MAKE
+        ) from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise UnsupportedError("not a key on P-256", place=place, remedy="Make one: pratique key generate")
+        raise UnsupportedError("not a key on P-256", place=place, remedy=_MAKE)
     return PublicKey(key)

@@ -62,6 +62,7 @@ def verify(
         if predicate_type not in {"", statement.predicate_type}:
             raise UntrustedError(f"a statement of type {statement.predicate_type}, not {predicate_type}")
     except PratiqueError as error:
+        error.remedy = error.remedy or "Do not believe what it says; sign the statement anew if it is yours"
         error.at(place)
         raise
     return Verified(statement, envelope.payload, key.fingerprint, digest_of(data))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from msgspec import Struct
 
 from pratique.ecosystems.pylock import LockFile, LockPackage, ReadPylock
-from pratique.ecosystems.python import normalise, version_key
+from pratique.ecosystems.python import is_version, normalise, version_key
 from pratique.ecosystems.requirements_file import (
     Include,
     Line,
@@ -240,7 +240,7 @@ def _package(package: LockPackage, place: tuple[str, int]) -> Iterator[Fault]:
 
 def _offered(package: LockPackage, place: tuple[str, int], what: str) -> Iterator[Fault]:
     """Yield what is wrong with the files of an index."""
-    if not _is_version(package.version):
+    if not is_version(package.version):
         yield fault("PIN-04", place, what, "not an exact version")
     if package.sdist:
         yield from _file(package.sdist, place, what)
@@ -255,14 +255,6 @@ def _offered(package: LockPackage, place: tuple[str, int], what: str) -> Iterato
             yield fault("PIN-15", place, what, f"not understood, so not accepted: {reason}")
     if any(f.path or not f.url.lower().startswith("https:") for f in package.wheels):
         yield fault("PIN-08", place, what, "a file of this machine, or without https", note=True)
-
-
-def _is_version(text: str) -> bool:
-    try:
-        version_key(text)
-    except InputError:
-        return False
-    return True
 
 
 def _is_of(wheel: LockFile, package: LockPackage) -> bool:

@@ -17,6 +17,7 @@ from pratique.cli.options import (
     Platform,
     PolicyFile,
     Quiet,
+    Record,
     SbomFormat,
     ScanFormat,
     Source,
@@ -44,9 +45,7 @@ def scan(
     failure: Annotated[
         int, typer.Option("--exit-code", min=1, max=255, help="Exit code where a rule fails the image.")
     ] = 2,
-    record: Annotated[
-        bool, typer.Option("--record", help="Record the three documents, for rescan and affected.")
-    ] = False,
+    record: Record = False,
     store: StoreFile = "",
     cache: Cache = "",
     quiet: Quiet = False,

@@ -19,6 +19,15 @@ _LINES = re.compile(r"\r\n|\r|\n")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
+def is_version(text: str) -> bool:
+    """Say whether a text is a version: what is none could be an option to whoever reads it."""
+    try:
+        version_key(text)
+    except InputError:
+        return False
+    return True
+
+
 def normalise(name: str) -> str:
     """Return the normalised name (PEP 503)."""
     return str(canonicalize_name(name))

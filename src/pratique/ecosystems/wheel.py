@@ -87,8 +87,13 @@ def supported_tags(python: str, platform: str) -> tuple[Tag, ...]:
         platform: machine and C library, such as ``x86_64-manylinux_2_36``, as uv names it.
 
     Raises:
-        UnsupportedError: another form.
+        UnsupportedError: another form, or none.
     """
+    if not platform:
+        raise UnsupportedError(
+            "the C library of the image cannot be told, so no wheel can be chosen",
+            remedy="Only images with Debian's C library get wheels in this version",
+        )
     found, version = _PLATFORM.fullmatch(platform), _PYTHON.match(python)
     if not found or not version:
         raise UnsupportedError(f"no tags are known for Python {python!r} on {platform!r}")

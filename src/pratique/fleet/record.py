@@ -22,6 +22,7 @@ KINDS: dict[str, type[Recorded]] = {
     "pratique.usage/1": Usage,
 }
 LIMIT = 1 << 29
+_REMEDY = "Name inventory, findings, decision, usage or json report documents"
 """Bytes of a document, uncompressed: what a store that somebody else wrote may make us expand."""
 
 _REPORT = "pratique.report/1"
@@ -68,7 +69,7 @@ def read_records(data: bytes, place: str) -> tuple[Record, ...]:
     try:
         tag = msgspec.json.decode(body, type=_Tagged).schema
     except (msgspec.DecodeError, RecursionError) as error:
-        raise InputError(f"not a document of Pratique ({error})", place=place) from error
+        raise InputError(f"not a document of Pratique ({error})", place=place, remedy=_REMEDY) from error
     if tag == _REPORT:
         parts = structs.astuple(read(body, Envelope, place))
         return tuple(_unsealed(part, place) for part in parts)
@@ -76,7 +77,7 @@ def read_records(data: bytes, place: str) -> tuple[Record, ...]:
         raise InputError(
             f"not a document that is recorded: {tag[:60]!r}",
             place=place,
-            remedy="Name inventory, findings, decision, usage or json report documents",
+            remedy=_REMEDY,
         )
     if b"\n" in body:  # no document of ours has one; its digest would not be the one that others name
         raise InputError(
@@ -93,13 +94,13 @@ def _unsealed(part: Sealed, place: str) -> Record:
             f"a document in it does not match its digest, {part.digest}", place=place, remedy="Scan again"
         )
     if not isinstance(part.document, Inventory | Findings | Decision | Usage):
-        raise InputError("not the report of a scan", place=place)
+        raise InputError("not the report of a scan", place=place, remedy=_REMEDY)
     return make_record(part.document)
 
 
 def _record(body: bytes, value: Recorded, place: str) -> Record:
     if len(body) > LIMIT:
-        raise InputError(f"a document of more than {LIMIT >> 20} MiB", place=place)
+        raise InputError(f"a document of more than {LIMIT >> 20} MiB", place=place, remedy=_REMEDY)
     compressed = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(body)
     try:
         return Record(digest_of(body), _moment(value, place), len(body), compressed, rows_of(value))

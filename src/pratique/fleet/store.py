@@ -147,7 +147,9 @@ class Store:
             return msgspec.json.decode(data, type=kind)
         except msgspec.DecodeError as error:
             raise InputError(
-                f"the stored document {digest} is not what was asked for", place=self._place
+                f"the stored document {digest} is not what was asked for",
+                place=self._place,
+                remedy="Restore the store from a copy",
             ) from error
 
     def rows(self, query: str, *values: str | int) -> list[tuple[Any, ...]]:

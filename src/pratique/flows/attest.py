@@ -59,7 +59,11 @@ def attest_one(reference: str, kind: str, predicate: Path, key: Path, passphrase
     if named == TYPES["decision"]:  # one that nobody can read would keep every gate shut
         signed = read(data, SignedDecision, str(predicate))
         if signed.image != about.image or signed.decision.created.tzinfo is None:
-            raise InputError("a decision about another image, or of no time zone", place=str(predicate))
+            raise InputError(
+                "a decision about another image, or of no time zone",
+                place=str(predicate),
+                remedy="Let attest --all make it",
+            )
     return _attached(about, [(named, _signed(about, named, data, signer))], signer)
 
 

@@ -134,7 +134,11 @@ class _Reading:
         lines = tuple(islice(parse_requirements(text), LINES + 1 - self._lines))
         self._lines += len(lines)
         if self._lines > LINES:
-            raise InputError(f"over {LINES:,} lines, with what it includes", place=_shown(path))
+            raise InputError(
+                f"over {LINES:,} lines, with what it includes",
+                place=_shown(path),
+                remedy="Check it in parts, or write a pylock.toml",
+            )
         at = len(self.files)
         self.files.append(RequirementsFile(_shown(path), lines, constraint))
         refused: list[tuple[Include, str, Code]] = []

@@ -66,9 +66,10 @@ def lock_image(
     taken = take_inventory(image, platform, here.clock, progress, CONTENTS)  # 1
     packages = taken.inventory.packages
     target = python_target(taken.inventory, [p.id for p in packages])
-    if target is None or not target.platform:
-        missing = "has no Python distributions" if target is None else "does not tell its C library"
-        raise UnsupportedError(f"the image {missing}, so no wheel can be found", place=image)
+    if target is None:
+        raise UnsupportedError(
+            "the image has no Python distributions", place=image, remedy="Name another image"
+        )
     search = _Search(taken, target, here)
     chosen = [p for p in target.packages.values() if search.asks(p)]
     with open_wheels(target.version, target.platform) as wheels:

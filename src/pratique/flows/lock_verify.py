@@ -160,8 +160,12 @@ def _find(
     left = [each for each in wanted if each.digests and each.package.id not in found]
     if not left:
         return found
-    if target is None or not target.platform:
-        raise UnsupportedError("the C library of the image cannot be told, so no wheel can be chosen")
+    if target is None:
+        raise UnsupportedError(
+            "the image has no Python distributions",
+            place=taken.inventory.source.reference,
+            remedy="Name another image",
+        )
     with open_wheels(target.version, target.platform) as wheels:
         offered = wheels.offered((each.package.name, each.package.version) for each in left)
         for each in left:

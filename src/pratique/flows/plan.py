@@ -150,8 +150,6 @@ def _python(report: Report, slimmed: Slim) -> _Offers:
     outside = [Refused(p, _OUTSIDE) for p in _outside(report, slimmed, target)]
     if target is None or not wanted:
         return _Offers([], outside, [])
-    if not target.platform:
-        raise UnsupportedError("the C library of the image cannot be told, so no wheel can be chosen")
     requires = {name: p.requires for name, p in target.packages.items()}
     with PythonIndex(target.version, target.platform) as index:
         solution = index.solve(sorted(wanted.items()), target.installed, requires)

@@ -97,11 +97,14 @@ def _compared(scenario: Scenario, old: Run, new: Run) -> Iterator[Compared]:
 
 
 def _verdict(compared: Sequence[Compared], scenario: Scenario) -> Verdict:
-    """Return what the comparisons come to; a check without an expected file had nothing to judge, and shows nothing."""
+    """Return what the comparisons come to.
+
+    A check without an expected file had nothing to judge, and a JSON document whose every member is masked says nothing.
+    """
     if not all(c.same for c in compared):
         return "different"
     shows = {"sha256", "json", "drive", "check"} if scenario.expect else {"drive"}
-    return "same" if any(c.kind in shows for c in compared) else "weak"
+    return "same" if any(c.kind in shows and c.values for c in compared) else "weak"
 
 
 def _used(taken: Taken, scenario: Scenario, run: Run, here: Setting) -> dict[str, tuple[Package, str]]:

@@ -112,7 +112,11 @@ def _again(known: Known, by: _Judging) -> Turn:
     """
     inventory = by.store.read(known.name.inventory, Inventory)
     if inventory is None:
-        raise InputError("an inventory is gone from the store", place=known.name.inventory)
+        raise InputError(
+            "an inventory is gone from the store",
+            place=known.name.inventory,
+            remedy="Scan the image again with --record",
+        )
     last = _last(known, by.store)
     findings, digest, fresh = _findings(inventory, last, by)  # 1
     work = Work(PARENT in inventory.source.claims, last.decision.proofs if last.decision else ())

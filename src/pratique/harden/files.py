@@ -41,14 +41,22 @@ def python_home(site: str, tree: Tree) -> PythonHome:
     """
     found = _SITE.fullmatch(site)
     if not found:
-        raise UnsupportedError("not a folder that a Python looks into by itself", place=site)
+        raise UnsupportedError(
+            "not a folder that a Python looks into by itself",
+            place=site,
+            remedy="Take its steps out of the plan",
+        )
     prefix = found["prefix"] or ""
     for folder in dict.fromkeys((f"{prefix}/bin", "usr/local/bin", "usr/bin")):
         for name in ("python3", found["version"]):
             program = f"{folder.strip('/')}/{name}"
             if _runs(program, found["version"], tree):
                 return PythonHome(site, prefix, f"/{program}")
-    raise UnsupportedError(f"the image has distributions but no {found['version']}", place=site)
+    raise UnsupportedError(
+        f"the image has distributions but no {found['version']}",
+        place=site,
+        remedy="Take their steps out of the plan",
+    )
 
 
 def _runs(program: str, version: str, tree: Tree) -> bool:

@@ -8,6 +8,7 @@ they are written anew like any other.
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -58,9 +59,14 @@ class Edit:
         self._upper = upper
         self._without = {name for name in _FURNISHED if tree.at(name) is None and not tree.below(name)}
 
+    @cached_property
+    def _changed(self) -> LayerFacts:
+        """The upper as a layer, read once: an edit is about the upper of one moment."""
+        return self._upper.facts(self._without)
+
     def tree(self) -> MergedTree:
         """Return the image's files with the upper's changes made."""
-        return MergedTree([*self._facts, self._upper.facts(self._without)])
+        return MergedTree([*self._facts, self._changed])
 
     def layers(
         self, folder: Path, *, base: int, patched: Collection[str], since: float, stamp: int
@@ -147,13 +153,13 @@ class Edit:
            names something in a folder that it does not name.
         2. Those that only something in them told of, which is gone.
         """
-        there = {e.path for e in self._upper.facts(self._without).entries if e.kind is Kind.DIRECTORY}
+        there = {e.path for e in self._changed.entries if e.kind is Kind.DIRECTORY}
         around = {above for path in hide for above in _above(path)}  # 1
         lost = set(wanted.folders()) - set(left.folders())  # 2
         return sorted(around - there | lost - there)
 
     def _check(self, below: list[LayerFacts], hide: list[str], bring: list[str], wanted: MergedTree) -> None:
-        upper = self._upper.facts(self._without)
+        upper = self._changed
         entries = [e for e in upper.entries if _hidden(e) is None]
         entries += [Entry(path, Kind.DIRECTORY) for path in bring]
         entries += [Entry(_whiteout(path), Kind.FILE) for path in hide]

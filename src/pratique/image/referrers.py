@@ -5,7 +5,8 @@ blob is written before its manifest, and that before the index names it.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -30,9 +31,9 @@ EMPTY = b"{}"
 
 _MOST, _CANDIDATES = 100, 4096
 _MANIFEST_SIZE = 64 * 1024
-LARGEST = 64 * MIB
-TOGETHER = 256 * MIB
-"""Bytes of all statements about one image."""
+_LARGEST = 64 * MIB
+_TOGETHER = 256 * MIB
+_DAMAGED = (InputError, UntrustedError, UnsupportedError)
 
 
 class Attachment(Struct, frozen=True):
@@ -104,72 +105,127 @@ def artifact(subject: dict[str, Any], one: Attachment) -> dict[str, Any]:
     }
 
 
-def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes]:
+class Shelf(Protocol):
+    """Where candidates and their documents lie.
+
+    Attributes:
+        place: named in errors.
+    """
+
+    place: str
+
+    def manifest(self, digest: Digest, limit: int) -> bytes | None:
+        """Return a manifest; None where there is none.
+
+        Raises:
+            UnavailableError: it may be there, and cannot be asked for.
+        """
+        ...
+
+    def blob(self, digest: Digest, size: int) -> bytes | None:
+        """Return a blob of a size; None where there is none; raises as ``manifest`` does."""
+        ...
+
+
+def documents(shelf: Shelf, entries: list[Any], subject: Digest, media_type: str) -> Iterator[bytes]:
     """Yield the documents of a type that say of themselves that they belong to an image; none of it is verified.
 
-    A candidate that is damaged is passed over: anybody could have put it there. At most 100 documents of one image are
-    read, and at most 4,096 candidates of all images looked at.
+    A candidate that is damaged or gone is passed over: anybody could have put it there. One that cannot be asked for is an
+    error: it could be the one that refuses the image. At most 4,096 candidates are looked at, and at most 100 documents and
+    256 MiB of one image read.
+
+    Args:
+        shelf: where they lie.
+        entries: of an index or of a list of referrers.
+        subject: digest of the image's manifest.
+        media_type: of the artifacts.
 
     Raises:
-        InputError: the index cannot be read, or names too many candidates.
+        InputError: there are too many.
+        UnavailableError: one cannot be asked for.
     """
-    index = read_index(target.folder)
-    found = [e for e in index["manifests"] if isinstance(e, dict) and e.get("artifactType") == media_type]
+    found = [e for e in entries if isinstance(e, dict) and e.get("artifactType") == media_type]
     if len(found) > _CANDIDATES:
-        raise _too_many(_CANDIDATES, target)
-    blobs = FolderBlobs(target.folder)
-    named = (_layer(blobs, entry, subject, media_type) for entry in found)
+        raise _too_many(f"{_CANDIDATES} statements", shelf)
+    named = (_layer(shelf, entry, subject, media_type) for entry in found)
     layers = {(layer.digest, layer.size): layer for layer in named if layer}
     if len(layers) > _MOST:
-        raise _too_many(_MOST, target)
-    if sum(max(0, layer.size) for layer in layers.values()) > TOGETHER:
-        raise too_large(str(target.folder))
+        raise _too_many(f"{_MOST} statements", shelf)
+    if sum(layer.size for layer in layers.values()) > _TOGETHER:
+        raise _too_many(f"{_TOGETHER // MIB} MiB of statements", shelf)
     for layer in layers.values():
-        content = _content(blobs, layer)
+        content = _content(shelf, layer)
         if content is not None:
             yield content
 
 
-def _content(blobs: FolderBlobs, layer: Descriptor) -> bytes | None:
-    """Return a candidate's document; None where it is damaged or gone. What is there and cannot be read is an error."""
+def _too_many(what: str, shelf: Shelf) -> InputError:
+    remedy = "Remove what is not yours, or copy the image alone to a new place and attest it there"
+    return InputError(f"more than {what}", place=shelf.place, remedy=remedy)
+
+
+def _layer(shelf: Shelf, entry: dict[str, Any], subject: Digest, media_type: str) -> Descriptor | None:
+    """Return the descriptor of a candidate's document; None where it is about something else, damaged or gone."""
     try:
-        content = blobs.read(blob_path(parse_digest(layer.digest)), LARGEST)
-        check(content, layer, blobs.place)
-    except (InputError, UntrustedError):
-        return None
-    except UnavailableError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
+        digest = parse_digest(str(entry.get("digest")))
+        data = shelf.manifest(digest, _MANIFEST_SIZE)
+        if data is None or digest_of(data) != digest:
             return None
-        raise
+        artifact = decode(data, Artifact, shelf.place)
+    except _DAMAGED:
+        return None
+    if artifact.subject is None or artifact.subject.digest != subject or len(artifact.layers) != 1:
+        return None
+    (layer,) = artifact.layers
+    return layer if layer.media_type == media_type and 0 <= layer.size <= _LARGEST else None
+
+
+def _content(shelf: Shelf, layer: Descriptor) -> bytes | None:
+    """Return a candidate's document; None where it is damaged or gone."""
+    try:
+        content = shelf.blob(parse_digest(layer.digest), layer.size)
+        if content is not None:
+            check(content, layer, shelf.place)
+    except _DAMAGED:
+        return None
     return content
 
 
-TOO_LARGE = f"statements of more than {TOGETHER >> 20} MiB together"
+class LayoutShelf:
+    """The blobs of an OCI layout.
+
+    Args:
+        folder: of the layout.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._blobs = FolderBlobs(folder)
+        self.place = str(folder)
+
+    def manifest(self, digest: Digest, limit: int) -> bytes | None:
+        """Return a manifest."""
+        try:
+            return self._blobs.read(blob_path(digest), limit)
+        except UnavailableError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+
+    def blob(self, digest: Digest, size: int) -> bytes | None:
+        """Return a blob."""
+        return self.manifest(digest, size)
 
 
-def too_large(place: str) -> InputError:
-    """Return the error for more than anybody would want to read."""
-    return InputError(TOO_LARGE, place=place, remedy="Remove what is not yours")
+def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes]:
+    """Yield the documents of a type in a layout that say of themselves that they belong to an image, as ``documents`` does."""
+    return documents(LayoutShelf(target.folder), read_index(target.folder)["manifests"], subject, media_type)
 
 
-def _too_many(most: int, target: Target) -> InputError:
-    remedy = "Remove what is not yours, or copy the image alone into a new layout and attest it there"
-    return InputError(f"more than {most} statements", place=str(target.folder), remedy=remedy)
-
-
-def _layer(blobs: FolderBlobs, entry: dict[str, Any], subject: Digest, media_type: str) -> Descriptor | None:
-    """Return the descriptor of a candidate's document; None where it is about something else, or damaged."""
+def about(shelf: Shelf, entry: dict[str, Any]) -> str:
+    """Return what a candidate says that it is about; empty where it cannot be read."""
     try:
-        digest = parse_digest(str(entry.get("digest")))
-        data = blobs.read(blob_path(digest), _MANIFEST_SIZE)
-        artifact = decode(data, Artifact, blobs.place)
-    except (InputError, UntrustedError, UnsupportedError):
-        return None
-    except UnavailableError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return None
-        raise
-    if digest_of(data) != digest or artifact.subject is None or artifact.subject.digest != subject:
-        return None
-    fits = len(artifact.layers) == 1 and artifact.layers[0].media_type == media_type
-    return artifact.layers[0] if fits and artifact.layers[0].size <= LARGEST else None
+        data = shelf.manifest(parse_digest(str(entry.get("digest"))), _MANIFEST_SIZE)
+        found = decode(data, Artifact, shelf.place) if data is not None else None
+    except _DAMAGED:
+        return ""
+    return found.subject.digest if found and found.subject else ""

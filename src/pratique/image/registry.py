@@ -136,7 +136,11 @@ class Registry:
             raise self._refused(begun, "an upload is refused")
         there = urljoin(f"{self._base}/blobs/uploads/", begun.headers.get("location", ""))
         if Address.parse(there).origin != Address.parse(self.place.site).origin:
-            raise UntrustedError("an upload that is to go to another server", place=self._base)
+            raise UntrustedError(
+                "an upload that is to go to another server",
+                place=self._base,
+                remedy="Do not use this registry",
+            )
         headers = {"Content-Type": "application/octet-stream"}
         url = f"{there}{'&' if '?' in there else '?'}digest={digest}"
         done = self._transport.exchange("PUT", url, headers=headers, content=data, limit=MIB)
@@ -217,7 +221,11 @@ def _manifests(data: bytes, place: str) -> list[dict[str, Any]]:
     document = strict_json.loads(data, place=place)
     found = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(found, list) or len(found) > _PAGES:
-        raise InputError(f"no list of referrers, or one of more than {_PAGES}", place=place)
+        raise InputError(
+            f"no list of referrers, or one of more than {_PAGES}",
+            place=place,
+            remedy="Remove what is not needed",
+        )
     return [entry for entry in found if isinstance(entry, dict)]
 
 

@@ -160,7 +160,11 @@ class _Copying(Window):
         self._head.append(data)
         self._held += len(data)
         if self._held > self._limit:
-            raise InputError("an entry without a usable name, too large to carry along", place=self.place)
+            raise InputError(
+                "an entry without a usable name, too large to carry along",
+                place=self.place,
+                remedy="Build the image again: no honest builder writes one",
+            )
 
     def decide(self, *, keep: bool, size: int) -> None:
         """Say whether the entry whose headers were just read stays, and how many bytes of content follow them.

@@ -9,25 +9,23 @@ from typing import Any, Protocol, cast
 from pratique.formats import strict_json
 from pratique.image.blobs import FolderBlobs, open_regular
 from pratique.image.limits import DEFAULT
-from pratique.image.oci import Manifest, blob_path, check, decode
+from pratique.image.oci import Manifest, blob_path, decode
 from pratique.image.referrers import (
     EMPTY,
-    LARGEST,
     MANIFEST,
-    TOGETHER,
-    TOO_LARGE,
-    Artifact,
     Attachment,
+    LayoutShelf,
+    about,
     artifact,
     attach,
     attached,
-    too_large,
+    documents,
 )
 from pratique.image.registry import Place, Registry
 from pratique.image.source import layout_and_name, open_image
 from pratique.image.write import Target, read_index
 from pratique.model.digest import Digest, digest_of, parse_digest
-from pratique.model.errors import InputError, PratiqueError, UnsupportedError, UntrustedError, UsageError
+from pratique.model.errors import UnsupportedError, UntrustedError, UsageError
 from pratique.transport import MissingError
 
 
@@ -119,36 +117,33 @@ class _InRegistry:
         return [Digest(entry["digest"]) for entry in entries]
 
     def attached(self, media_type: str) -> Iterator[bytes]:
-        """Yield documents of a type; a damaged candidate is passed over, one that cannot be asked for is not."""
-        left = TOGETHER
-        for entry in self._registry.referrers(self.image):
-            if entry.get("artifactType") == media_type:
-                found = self._document(entry, media_type, left)
-                if found is not None:
-                    left -= len(found)
-                    yield found
+        """Yield documents of a type."""
+        shelf = _RegistryShelf(self._registry)
+        return documents(shelf, self._registry.referrers(self.image), self.image, media_type)
 
-    def _document(self, entry: dict[str, Any], media_type: str, left: int) -> bytes | None:
+
+class _RegistryShelf:
+    """The manifests and blobs of a registry."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self.place = str(registry.place)
+
+    def manifest(self, digest: Digest, limit: int) -> bytes | None:
+        """Return a manifest."""
         try:
-            data, _ = self._registry.manifest(parse_digest(str(entry.get("digest"))))
-            found = decode(data, Artifact, "referrer")
-            if found.subject is None or found.subject.digest != self.image or len(found.layers) != 1:
-                return None
-            (layer,) = found.layers
-            if layer.media_type != media_type or layer.size > LARGEST:
-                return None
-            if layer.size > left:
-                raise too_large(str(self._registry.place))
-            with self._registry.blob(parse_digest(layer.digest), layer.size) as file:
-                content = file.read(layer.size + 1)
-            check(content, layer, "referrer")
-        except (UntrustedError, UnsupportedError, MissingError):
+            data, _ = self._registry.manifest(digest)
+        except MissingError:
             return None
-        except InputError as error:
-            if error.what == TOO_LARGE:
-                raise
+        return data if len(data) <= limit else None
+
+    def blob(self, digest: Digest, size: int) -> bytes | None:
+        """Return a blob."""
+        try:
+            with self._registry.blob(digest, size) as file:
+                return file.read(size + 1)
+        except MissingError:
             return None
-        return content
 
 
 def _entry(manifest: bytes, one: Attachment) -> dict[str, Any]:
@@ -181,45 +176,29 @@ def push(layout: str, to: str) -> Digest:
     folder, _ = layout_and_name(layout)
     place = Place.parse(to.removeprefix("registry:"))
     registry = Registry(place)
-    data = _pushed(registry, folder, image.digest)  # 1, 2
+    data, _ = _pushed(registry, folder, image.digest)  # 1, 2
+    shelf = LayoutShelf(folder)
     entries = [e for e in read_index(folder)["manifests"] if isinstance(e, dict) and e.get("artifactType")]
-    ours = [e for e in entries if _about(folder, e) == image.digest]
-    kept = [_kept(registry, folder, e) for e in ours]
+    ours = [e for e in entries if about(shelf, e) == image.digest]
+    kept = [_pushed(registry, folder, parse_digest(str(e["digest"])))[1] for e in ours]
     if not all(kept):
         registry.refer(image.digest, ours)
     registry.put_manifest(place.reference, data, _type(data))  # 3
     return image.digest
 
 
-def _pushed(registry: Registry, folder: Path, digest: Digest) -> bytes:
-    """Push a manifest after all that it names; return it."""
+def _pushed(registry: Registry, folder: Path, digest: Digest) -> tuple[bytes, bool]:
+    """Push a manifest after all that it names; return it, and whether the registry keeps track of what it refers to."""
     data = FolderBlobs(folder).read(blob_path(digest), DEFAULT.document)
     manifest = decode(data, Manifest, str(folder))
     for found in (*manifest.layers, manifest.config):
         path = folder / blob_path(parse_digest(found.digest))
         with open_regular(path) as file:
             if "sha256:" + hashlib.file_digest(cast("Any", file), "sha256").hexdigest() != found.digest:
-                raise UntrustedError("not what its descriptor promises", place=str(path))
+                remedy = "The copy is damaged or was changed: make the image again"
+                raise UntrustedError("not what its descriptor promises", place=str(path), remedy=remedy)
         registry.put_blob(parse_digest(found.digest), path)
-    registry.put_manifest(digest, data, _type(data))
-    return data
-
-
-def _kept(registry: Registry, folder: Path, entry: dict[str, Any]) -> bool:
-    """Push a referrer; return whether the registry keeps track of it."""
-    digest = parse_digest(str(entry["digest"]))
-    data = _pushed(registry, folder, digest)
-    return registry.put_manifest(digest, data, _type(data))
-
-
-def _about(folder: Path, entry: dict[str, Any]) -> str:
-    """Return what a candidate says that it is about; empty where it cannot be read."""
-    try:
-        digest = parse_digest(str(entry.get("digest")))
-        found = decode(FolderBlobs(folder).read(blob_path(digest), DEFAULT.document), Artifact, str(folder))
-    except PratiqueError:
-        return ""
-    return found.subject.digest if found.subject else ""
+    return data, registry.put_manifest(digest, data, _type(data))
 
 
 def _type(data: bytes) -> str:

@@ -22,7 +22,7 @@ from pratique.model.errors import InputError, UnsupportedError
 from pratique.model.files import Entry, Kind, LayerFacts
 
 _OPAQUE = "trusted.overlay.opaque"
-_ELSEWHERE = ("trusted.overlay.redirect", "trusted.overlay.metacopy")
+_ELSEWHERE = {"trusted.overlay.redirect", "trusted.overlay.metacopy"}
 _CAPABILITY = "security.capability"
 _PIECE = 1 << 20
 _UNNAMED = Digest("sha256:" + 64 * "0")
@@ -192,12 +192,14 @@ def _items(folder: Path) -> Iterator[_Item]:
         leaf = name.rpartition("/")[2]
         if leaf.startswith(WHITEOUT):
             raise InputError(
-                "a file that is named like a whiteout, which no layer can hold", place=_text(name)
+                "a file that is named like a whiteout, which no layer can hold",
+                place=_text(name),
+                remedy="Keep the package that brings it with --keep",
             )
         kind = _KINDS.get(stat.S_IFMT(found.st_mode))
         if kind is None:
             continue  # a socket: nobody listens any more
-        if any(_attribute(place, name) for name in _ELSEWHERE):
+        if _ELSEWHERE & _attributes(place):
             raise UnsupportedError(
                 "a change that is kept elsewhere by this kernel's overlay",
                 place=_text(name),
@@ -278,6 +280,13 @@ def _is_whiteout(path: Path) -> bool:
 
 def _set_times(folder: Path, found: os.stat_result) -> None:
     os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _attributes(path: Path) -> set[str]:
+    """Return the names of attributes: overlayfs marks a file by one without a value."""
+    with suppress(OSError):
+        return set(os.listxattr(path, follow_symlinks=False))
+    return set()
 
 
 def _attribute(path: Path, name: str) -> bytes:

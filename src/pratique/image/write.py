@@ -138,7 +138,11 @@ def _layout(folder: Path) -> None:
             (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
             write_atomic(mark, json.dumps(_LAYOUT).encode())
     except OSError as error:
-        raise UnavailableError((error.strerror or str(error)).lower(), place=str(folder)) from error
+        what, remedy = (
+            (error.strerror or str(error)).lower(),
+            "Free space, or name a folder that this user may write",
+        )
+        raise UnavailableError(what, place=str(folder), remedy=remedy) from error
 
 
 class Store:

@@ -22,6 +22,7 @@ class Compared(Struct, frozen=True, kw_only=True, omit_defaults=True):
         after: in the new image, for people.
         masked: members of a JSON document that tell times, of which only the kind was compared; ``[]`` for any index.
         tolerance: relative difference that numbers may have.
+        values: how many values were compared; of a JSON document those that are not masked.
     """
 
     kind: Literal["exit code", "sha256", "json", "drive", "check"]
@@ -31,6 +32,7 @@ class Compared(Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: str
     masked: tuple[str, ...] = ()
     tolerance: float = 0.0
+    values: int = 1
 
 
 class Lost(Struct, frozen=True, kw_only=True):

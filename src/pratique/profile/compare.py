@@ -51,11 +51,11 @@ def compare_json(path: str, before: bytes, after: bytes | None, tolerance: float
         InputError: the original's is no JSON.
     """
     old = strict_json.loads(before, place=path)
-    masked: set[str] = set()
+    comparison = _Comparison(tolerance, set(), [])
     if after is None:
         found: _Difference | None = _Difference("", "written", "not written")
     else:
-        found = _first(old, after, path, _Comparison(tolerance, masked))
+        found = _first(old, after, path, comparison)
     told = ("equal", "equal") if found is None else (found.before, found.after)
     where = f"{found.where}: " if found and found.where else ""
     return Compared(
@@ -64,8 +64,9 @@ def compare_json(path: str, before: bytes, after: bytes | None, tolerance: float
         same=found is None,
         before=f"{where}{told[0]}",
         after=f"{where}{told[1]}",
-        masked=tuple(sorted(masked)),
+        masked=tuple(sorted(comparison.masked)),
         tolerance=tolerance,
+        values=len(comparison.equal),
     )
 
 
@@ -78,8 +79,16 @@ def _first(old: Any, after: bytes, path: str, comparison: "_Comparison") -> _Dif
 
 
 class _Comparison(NamedTuple):
+    """What two documents are compared by, and what was seen on the way.
+
+    Attributes:
+        masked: members of which only the kind was compared.
+        equal: where a value was compared and found equal.
+    """
+
     tolerance: float
     masked: set[str]
+    equal: list[str]
 
     def differences(self, old: Any, new: Any, where: str, *, timed: bool) -> Iterator[_Difference]:
         """Yield where two values differ; ``timed`` where they lie in a member that tells times."""
@@ -96,7 +105,9 @@ class _Comparison(NamedTuple):
                 yield from self.differences(*pair, f"{where}[{index}]", timed=timed)
         elif timed and _kind(old) in {float, str} and _kind(old) is _kind(new):
             self.masked.add(_INDEX.sub("[]", where))
-        elif not _equal(old, new, self.tolerance):
+        elif _equal(old, new, self.tolerance):
+            self.equal.append(where)
+        else:
             yield _Difference(where, *_shown(old, new))
 
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from pratique.model.errors import InputError, UsageError
 
 _TMP = "tmp"
+_REMEDY = "Name a file that the workload writes: links, devices and pipes are not read"
 _PIECE = 1 << 20
 
 
@@ -41,7 +42,7 @@ class Outputs(Struct, frozen=True):
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise InputError((error.strerror or str(error)).lower(), place=path) from error
+            raise InputError((error.strerror or str(error)).lower(), place=path, remedy=_REMEDY) from error
         finally:
             os.close(place)
 
@@ -86,7 +87,7 @@ def _stepped(folder: int, name: str, path: str) -> int:
     inner = _looked_up(folder, name)
     if not stat.S_ISDIR(os.fstat(inner).st_mode):
         os.close(inner)
-        raise InputError("a link or file where a folder of an output is expected", place=path)
+        raise InputError("a link or file where a folder of an output is expected", place=path, remedy=_REMEDY)
     os.close(folder)
     return inner
 
@@ -96,7 +97,7 @@ def _opened(folder: int, name: str, path: str) -> FileIO:
     found = _looked_up(folder, name)
     try:
         if not stat.S_ISREG(os.fstat(found).st_mode):
-            raise InputError("not a regular file where an output is expected", place=path)
+            raise InputError("not a regular file where an output is expected", place=path, remedy=_REMEDY)
         return FileIO(os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_CLOEXEC), "rb")
     finally:
         os.close(found)

@@ -13,8 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from pratique.ecosystems.python import normalise, version_key
-from pratique.model.errors import InputError
+from pratique.ecosystems.python import is_version, normalise, version_key
 from pratique.repositories.explanation import Explanation, Need
 from pratique.repositories.uv import Answer, Uv
 
@@ -38,7 +37,7 @@ class Pins:
 
     def __init__(self, uv: Uv, installed: Mapping[str, str], requires: Mapping[str, Sequence[str]]) -> None:
         self._uv = uv
-        self.installed = {normalise(n): v for n, v in installed.items() if _is_version(v)}
+        self.installed = {normalise(n): v for n, v in installed.items() if is_version(v)}
         self.missing: dict[str, str] = {}
         known = {normalise(n): tuple(filter(_is_requirement, r)) for n, r in requires.items()}
         self._requires = {n: r for n, r in known.items() if n in self.installed}
@@ -137,14 +136,6 @@ def _table(name: str, version: str, requires: Sequence[str]) -> str:
     extras = sorted({extra for line in requires for extra in _EXTRA.findall(line)})
     rows = {"name": name, "version": version, "requires-dist": list(requires), "provides-extra": extras}
     return "[[dependency-metadata]]\n" + "".join(f"{key} = {json.dumps(rows[key])}\n" for key in rows)
-
-
-def _is_version(text: str) -> bool:
-    try:
-        version_key(text)
-    except InputError:
-        return False
-    return True
 
 
 def _is_requirement(text: str) -> bool:

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pratique.ecosystems.python import normalise, version_key
+from pratique.ecosystems.python import is_version, normalise
 from pratique.ecosystems.wheel import WheelName, best_wheel, supported_tags
 from pratique.model.digest import Digest
-from pratique.model.errors import InputError, UnsupportedError, UntrustedError
+from pratique.model.errors import UnsupportedError, UntrustedError
 from pratique.model.plan import Artifact
 from pratique.repositories import solving
 from pratique.repositories.indexes import IndexSettings, read_settings
@@ -95,7 +95,10 @@ class PythonIndex:
         answer = self._uv().compile([f"{n}=={v}" for n, v in wanted], *options)
         if answer.refused:
             absent = ", ".join(sorted(answer.refused.absent)) or "one of them"
-            raise UnsupportedError(f"no wheel is offered for this Python and platform: {absent}")
+            raise UnsupportedError(
+                f"no wheel is offered for this Python and platform: {absent}",
+                remedy="Offer one on your index, or take its step out of the plan",
+            )
         wheels = parse_pylock(answer.text)
         self._wheels |= {(w.digest, w.filename): w for w in wheels}
         return tuple(self._artifact(name, version, wheels) for name, version in wanted)
@@ -125,7 +128,7 @@ class PythonIndex:
         Raises:
             UnavailableError: uv or an index cannot be asked.
         """
-        wanted = sorted({(normalise(name), version) for name, version in pins if _is_version(version)})
+        wanted = sorted({(normalise(name), version) for name, version in pins if is_version(version)})
         once = dict(wanted)  # one question takes one version of a name
         rest = [pin for pin in wanted if once[pin[0]] != pin[1]]
         return self._asked(sorted(once.items())) + (self.offered(rest) if rest else ())
@@ -161,7 +164,10 @@ class PythonIndex:
         offered = {w.filename: w for w in wheels if w.name == name}
         filename = best_wheel(list(offered), self._tags)
         if not filename:
-            raise UnsupportedError(f"no wheel of {name} {version} is for this Python and platform")
+            raise UnsupportedError(
+                f"no wheel of {name} {version} is for this Python and platform",
+                remedy="Offer one on your index, or take its step out of the plan",
+            )
         wheel = offered[filename]
         return Artifact(
             kind="wheel",
@@ -185,12 +191,3 @@ class PythonIndex:
             return folder / wheel.filename
 
         return create_atomic(folder, fill)
-
-
-def _is_version(text: str) -> bool:
-    """Say whether an image's version is one: what is none could be an option to whoever reads it."""
-    try:
-        version_key(text)
-    except InputError:
-        return False
-    return True

@@ -34,7 +34,8 @@ def available() -> None:
     machine = os.uname().machine
     if sys.platform != "linux" or machine not in {"x86_64", "aarch64"}:
         raise UnsupportedError(
-            f"the sandbox needs Linux on x86_64 or aarch64, not {sys.platform} on {machine}"
+            f"the sandbox needs Linux on x86_64 or aarch64, not {sys.platform} on {machine}",
+            remedy="Run it on such a machine; scan, sbom and plan work on this one",
         )
     if os.geteuid() != 0:
         raise UnsupportedError(
