@@ -54,7 +54,7 @@ say "The gate, before a GPU is allocated: the old image, the new one"
 answered 10 "$pratique" gate "$image:old" --policy "$out/policy.toml"
 answered "$admitted" "$pratique" gate "$image:clear" --policy "$out/policy.toml"
 
-say "Keep a record; a week later an advisory comes (made up, for numpy), and the stored decision turns"
+say "Keep a record; then an advisory comes (made up, for numpy), and the stored decision turns"
 rm -f "$store"
 "$pratique" fleet add "$documents"/before/*.json "$documents"/after/*n*.json "$documents"/usage-*.json \
   --store "$store" >/dev/null

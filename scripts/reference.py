@@ -168,9 +168,12 @@ def shown(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def loosened(text: str) -> str:
-    """Return a text with digests, numbers and times blotted out: what may differ when the Debian mirror moves on."""
+    """Return a text's words, one a line, with digests, numbers and times blotted out.
+
+    What may differ when the Debian mirror moves on goes, and where lines break, which the folder's name decides.
+    """
     text = re.sub(r"[0-9][0-9,.]*", "N", re.sub(r"\b[0-9a-f]{12,64}\b", "N", text))
-    return re.sub(r" +", " ", text.replace(" before ", " N s "))
+    return re.sub(r"\s+", "\n", text.replace(" before ", " N s "))
 
 
 def readme_output(text: str) -> str:
