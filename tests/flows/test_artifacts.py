@@ -27,7 +27,7 @@ def here(tmp_path: Path) -> Setting:
 def taken(tmp_path: Path, here: Setting) -> Taken:
     """Return an image without packages: nothing can be fetched for it."""
     image = layout(tmp_path / "image", [Item("a", b"x")])
-    return take_inventory(str(image), "", here.clock, lambda _d, _t: None)
+    return take_inventory(str(image), "", here, lambda _d, _t: None)
 
 
 def artifact(filename: str = WHEEL, digest: str = digest_of(DATA)) -> Artifact:

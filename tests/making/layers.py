@@ -18,6 +18,8 @@ class Texts:
     """Wants some paths, or all; its fact is the file's text, and a text that starts with ``!`` is damaged."""
 
     name = "text"
+    version = 1
+    fact: Any = str
 
     def __init__(self, *paths: str, fatal: bool = False) -> None:
         self.paths = paths

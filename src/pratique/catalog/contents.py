@@ -5,6 +5,7 @@ Every file is hashed while the layer flows by, however large. Scripts and byte c
 
 import hashlib
 import zlib
+from typing import Any
 
 from msgspec import Struct
 
@@ -34,6 +35,8 @@ class ContentReader:
 
     name = "content"
     fatal = False
+    version = 1
+    fact: Any = Digest
 
     def wants(self, path: str) -> bool:
         """Want all."""
@@ -55,6 +58,8 @@ class ScriptReader:
 
     name = "script"
     fatal = False
+    version = 1
+    fact: Any = bytes | None
 
     def wants(self, path: str) -> bool:
         """Want what lies in a folder of commands."""
@@ -65,7 +70,7 @@ class ScriptReader:
         return content if content.startswith(b"#!") and len(content) <= _SCRIPT else None
 
 
-class Compiled(Struct, frozen=True):
+class Compiled(Struct, frozen=True, tag=True):
     """A file of byte code, compressed."""
 
     packed: bytes
@@ -80,6 +85,8 @@ class ByteCodeReader:
 
     name = "byte-code"
     fatal = False
+    version = 1
+    fact: Any = Compiled | None
 
     def wants(self, path: str) -> bool:
         """Want .pyc files."""
@@ -95,6 +102,8 @@ class TagReader:
 
     name = "wheel-tags"
     fatal = False
+    version = 1
+    fact: Any = tuple[str, ...]
 
     def wants(self, path: str) -> bool:
         """Want WHEEL."""

@@ -4,6 +4,7 @@ Does not read diversions, and believes the database as far as its own file lists
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 from msgspec import Struct
 
@@ -60,6 +61,8 @@ class StatusCataloger:
 
     name = "dpkg-status"
     fatal = True
+    version = 1
+    fact: Any = tuple[Recorded, ...]
 
     def wants(self, path: str) -> bool:
         """Want ``status`` and the files of ``status.d``, as distroless images have them."""
@@ -106,6 +109,8 @@ class ListCataloger:
 
     name = "dpkg-list"
     fatal = False
+    version = 1
+    fact: Any = tuple[str, ...]
 
     def wants(self, path: str) -> bool:
         """Want the file lists."""

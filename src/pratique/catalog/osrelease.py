@@ -1,6 +1,7 @@
 """os-release: which distribution the image says it is (freedesktop.org os-release(5))."""
 
 import shlex
+from typing import Any
 
 from msgspec import Struct
 
@@ -12,7 +13,7 @@ _PATHS = ("etc/os-release", "usr/lib/os-release")
 _REMEDY = "its packages can be listed but not judged"
 
 
-class OsRelease(Struct, frozen=True):
+class OsRelease(Struct, frozen=True, tag=True):
     """The fact: the assignments that say which release this is."""
 
     fields: dict[str, str]
@@ -23,6 +24,8 @@ class OsReleaseCataloger:
 
     name = "os-release"
     fatal = False
+    version = 1
+    fact: Any = OsRelease
 
     def wants(self, path: str) -> bool:
         """Want the two places of os-release(5)."""

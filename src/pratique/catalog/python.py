@@ -7,7 +7,7 @@ inside another distribution's own files is a copy vendored there. Does not compa
 import posixpath
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ _FOLDERS = {
 _INFO = re.compile(r"\.(?:dist|egg)-info(?=/)", re.ASCII | re.IGNORECASE)
 
 
-class Metadata(Struct, frozen=True):
+class Metadata(Struct, frozen=True, tag=True):
     """Name, version and requirements of a METADATA or PKG-INFO."""
 
     name: str
@@ -39,6 +39,8 @@ class MetadataCataloger:
 
     name = "python-metadata"
     fatal = False
+    version = 1
+    fact: Any = Metadata
 
     def wants(self, path: str) -> bool:
         """Want METADATA, PKG-INFO, and the egg-info that is a file."""
@@ -72,6 +74,8 @@ class RecordCataloger:
 
     name = "python-record"
     fatal = False
+    version = 1
+    fact: Any = tuple[str, ...]
 
     def wants(self, path: str) -> bool:
         """Want RECORD, and what setuptools wrote before there was one."""

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from typing import Any
 
 from pratique.model.files import Tree
 from pratique.model.inventory import Catalogued, Gap
@@ -25,6 +26,8 @@ class UnsupportedCataloger:
 
     name = "unsupported"
     fatal = False
+    version = 1
+    fact: Any = None
 
     def wants(self, _path: str) -> bool:
         """Want no file."""

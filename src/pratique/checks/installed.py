@@ -7,7 +7,8 @@ what else an image says of itself is not asked.
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -75,10 +76,9 @@ class Comparison:
         self._unchecked: dict[str, list[str]] = defaultdict(list)
         self._deviations: list[Deviation] = []
 
-    def kept(self, paths: Iterable[str], place: Place) -> set[str]:
-        """Return which files' contents ``compare`` needs: sources that have byte code, and scripts."""
-        scripts = f"{place.scripts}/".lstrip("/")
-        return {p for p in paths if self._tree.resolve(p) in self._code or p.startswith(scripts)}
+    def needs(self, path: str, place: Place) -> bool:
+        """Say whether ``compare`` needs the content of a file: of sources that have byte code, and of scripts."""
+        return path.startswith(f"{place.scripts}/".lstrip("/")) or self._tree.resolve(path) in self._code
 
     def compare(self, package: Package, laid: Sequence[Laid], place: Place) -> int:
         """Compare a distribution with what its wheel lays; return how many files are the same."""
@@ -113,14 +113,15 @@ class Comparison:
     def finish(self) -> tuple[tuple[Deviation, ...], tuple[Unchecked, ...]]:
         """Look at every file that no wheel accounts for, and return all that was found."""
         self._listed()
-        sites = {self._tree.resolve(posixpath.dirname(p.path)) for p in self._top}
+        inside = _above({self._tree.resolve(posixpath.dirname(p.path)) for p in self._top})
         for path, file in self._tree.files():
             if path in self._seen:
                 continue
             hook = _LIBRARY.match(path) and _HOOK.fullmatch(path)
-            if hook or _below(path, sites) or _SITE.match(path):
+            folder = path.rpartition("/")[0]
+            if hook or inside(folder) or _SITE.match(path):
                 self._left(path, file)
-            elif posixpath.dirname(path) in self._places:
+            elif folder in self._places:
                 self._program(path, file)
         unchecked = (
             Unchecked(reason=reason, count=len(paths), examples=tuple(sorted(paths)[:_EXAMPLES]))
@@ -284,15 +285,15 @@ def _digest(file: TreeFile) -> Digest | None:
     return found if isinstance(found, str) else None  # type: ignore[return-value]
 
 
-def _below(path: str, folders: Collection[str]) -> bool:
-    """Say whether a path lies below one of some folders."""
-    return any(folder in folders for folder in _up(posixpath.dirname(path)))
+def _above(folders: Collection[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return what says which of some folders a folder is, or lies below."""
+    return cache(lambda folder: tuple(f for f in _up(folder) if f in folders))
 
 
 def _up(folder: str) -> Iterator[str]:
     while folder:
         yield folder
-        folder = posixpath.dirname(folder)
+        folder = folder.rpartition("/")[0]
 
 
 def _source(path: str) -> str:
@@ -305,10 +306,12 @@ def _source(path: str) -> str:
 def _metadata(tree: Tree, folders: Collection[str]) -> dict[str, set[str]]:
     """Return metadata folder -> the files in it."""
     found: dict[str, set[str]] = defaultdict(set)
+    above = _above(folders)
     for path, _ in tree.files():
-        for folder in _up(path):
-            if folder in folders:
-                found[folder].add(path)
+        for folder in above(path.rpartition("/")[0]):
+            found[folder].add(path)
+        if path in folders:  # an egg-info that is a file
+            found[path].add(path)
     return found
 
 

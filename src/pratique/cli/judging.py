@@ -100,6 +100,7 @@ def sbom(
         SbomFormat, typer.Option("--format", "-f", help="Format on stdout, where no -o is given.")
     ] = SbomFormat.CYCLONEDX,
     output: Outputs = None,
+    cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
     """Write an image's bill of materials: CycloneDX 1.6 or SPDX 2.3, checked against the official schema.
@@ -112,7 +113,7 @@ def sbom(
     screen = Screen(quiet=quiet)
     outputs = parse_outputs(output or [], tuple(SBOMS))
     with screen.progress("Reading") as progress:
-        inventory = inventory_of(Request(source, platform), progress)
+        inventory = inventory_of(Request(source, platform, cache), progress)
     write_sboms(inventory, outputs)
     if not outputs:
         screen.raw(SBOMS[form](inventory) + b"\n")

@@ -82,6 +82,7 @@ def rbom(
         list[str] | None,
         typer.Option("--output", "-o", metavar="cyclonedx-json=FILE", help="Write a file, not stdout."),
     ] = None,
+    cache: Cache = "",
     quiet: Quiet = False,
 ) -> int:
     """Write an image's runtime bill of materials: CycloneDX 1.6 with what each workload used of each package."""
@@ -92,7 +93,7 @@ def rbom(
     screen = Screen(quiet=quiet)
     outputs = parse_outputs(output or [], ("cyclonedx-json",))
     with screen.progress("Reading") as progress:
-        document = flow(Request(source, platform), usage, progress)
+        document = flow(Request(source, platform, cache), usage, progress)
     write_bytes(document, outputs)
     if not outputs:
         screen.raw(document + b"\n")

@@ -36,7 +36,7 @@ def harden(
     available()
     here = setting(request.cache, note, mirror)
     wanted = read(read_whole(plan, _LIMIT), Plan, str(plan))
-    taken = take_inventory(request.reference, request.platform, here.clock, progress)
+    taken = take_inventory(request.reference, request.platform, here, progress)
     return hardened(taken, wanted, target, here)
 
 

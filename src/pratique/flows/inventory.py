@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from pratique import __version__
 from pratique.catalog import CATALOGERS, catalog, distribution, unowned
-from pratique.flows.clock import Clock
+from pratique.flows.setting import Setting
 from pratique.image import Image, MergedTree, open_image
 from pratique.model.files import Anomaly, LayerFacts, Reader
 from pratique.model.inventory import Gap, Inventory, Layer
@@ -27,14 +27,18 @@ class Taken(NamedTuple):
 
 
 def take_inventory(
-    reference: str, platform: str, clock: Clock, progress: Progress, more: Sequence[Reader] = ()
+    reference: str,
+    platform: str,
+    here: Setting,
+    progress: Progress,
+    more: Sequence[Reader] = (),
 ) -> Taken:
     """Return everything found in an image, and the image as it was read.
 
     Args:
         reference: of the image, as the user named it.
         platform: ``os/architecture[/variant]``; empty for linux/amd64 where several are offered.
-        clock: the moment of this flow.
+        here: surroundings; facts of layers are kept in the cache.
         progress: called with (layers read, layers in all).
         more: readers whose facts are wanted beside those of the catalogers.
 
@@ -42,15 +46,15 @@ def take_inventory(
         PratiqueError: the image cannot be read, or is not what it promises to be.
     """
     image = open_image(reference, platform=platform)
-    facts = image.read((*CATALOGERS, *more), progress=progress)
+    facts = image.read((*CATALOGERS, *more), progress=progress, keep=here.cache / "facts")
     tree = MergedTree(facts)
     found = catalog(tree)
     gaps = (*found.gaps, *_anomalies(facts, tree))
     files, loose = unowned(tree, found.packages)
     inventory = Inventory(
         tool=__version__,
-        created=clock.now,
-        clock=clock.source,
+        created=here.clock.now,
+        clock=here.clock.source,
         source=replace(image.source, reference=readable(reference)),
         distribution=distribution(tree),
         layers=tuple(_layers(image, facts)),

@@ -63,7 +63,7 @@ def lock_image(
         UnavailableError: an index cannot be asked.
         PratiqueError: the image cannot be read.
     """
-    taken = take_inventory(image, platform, here.clock, progress, CONTENTS)  # 1
+    taken = take_inventory(image, platform, here, progress, CONTENTS)  # 1
     packages = taken.inventory.packages
     target = python_target(taken.inventory, [p.id for p in packages])
     if target is None:

@@ -71,7 +71,7 @@ def verify_image(
         PratiqueError: the image cannot be read.
     """
     pins = _sound(check_locks(question.locks, question.root, here.clock))  # 1
-    taken = take_inventory(question.image, question.platform, here.clock, progress, CONTENTS)  # 2
+    taken = take_inventory(question.image, question.platform, here, progress, CONTENTS)  # 2
     packages = taken.inventory.packages
     comparison = Comparison(taken.tree, packages)
     target = python_target(taken.inventory, [p.id for p in packages])

@@ -55,7 +55,7 @@ def profile(request: Request, workload: Workload, progress: Progress, note: Call
     """
     available()
     here = setting(request.cache, note)
-    taken = take_inventory(request.reference, request.platform, here.clock, progress)
+    taken = take_inventory(request.reference, request.platform, here, progress)
     return profiled(taken, workload, here)
 
 

@@ -31,8 +31,8 @@ def prove(
     """
     available()
     here = setting(original.cache, note)
-    before = take_inventory(original.reference, original.platform, here.clock, progress)
-    after = take_inventory(new, original.platform, here.clock, progress)
+    before = take_inventory(original.reference, original.platform, here, progress)
+    after = take_inventory(new, original.platform, here, progress)
     return proved(before, after, scenario, here)
 
 

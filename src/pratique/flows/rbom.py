@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pratique.flows.clock import read_clock
 from pratique.flows.inventory import Progress, take_inventory
 from pratique.flows.scan import Request
+from pratique.flows.setting import setting
 from pratique.formats.cyclonedx import cyclonedx
 from pratique.formats.documents import digest_of_document, read
 from pratique.formats.official import check_cyclonedx
@@ -25,7 +25,7 @@ def rbom(request: Request, files: Sequence[Path], progress: Progress) -> bytes:
         InputError: a usage is none, is not valid, or is of another image.
         PratiqueError: the image cannot be read.
     """
-    taken = take_inventory(request.reference, request.platform, read_clock(), progress)
+    taken = take_inventory(request.reference, request.platform, setting(request.cache), progress)
     return with_usages(taken.inventory, read_usages(files, taken.inventory))
 
 

@@ -88,14 +88,14 @@ class Road:
     def original(self) -> Taken:
         """The image as it is, read when it is first needed."""
         request = self._order.request
-        return take_inventory(request.reference, request.platform, self._here.clock, lambda _d, _t: None)
+        return take_inventory(request.reference, request.platform, self._here, lambda _d, _t: None)
 
     def candidate(self, tried: Tried) -> Taken:
         """Return a new image under the name that it is to have."""
         made = tried.hardening
         if made.result not in self._candidates:
             reference = str(self._place(tried.plan, made))
-            taken = take_inventory(reference, "", self._here.clock, lambda _d, _t: None)
+            taken = take_inventory(reference, "", self._here, lambda _d, _t: None)
             source = replace(taken.inventory.source, reference=readable(str(self._order.target)))
             inventory = replace(taken.inventory, source=source)
             self._candidates[made.result] = taken._replace(inventory=inventory)

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from pratique.advisories import open_snapshot
 from pratique.checks import judge
-from pratique.flows.clock import Clock, read_clock
+from pratique.flows.clock import Clock
 from pratique.flows.inventory import Progress, take_inventory
+from pratique.flows.setting import setting
 from pratique.formats.documents import Report, digest_of_document, read
 from pratique.image import PARENT
 from pratique.model.advisory import Knowledge
@@ -50,7 +51,7 @@ def inventory_of(request: Request, progress: Progress) -> Inventory:
     Raises:
         PratiqueError: the image cannot be read.
     """
-    return take_inventory(request.reference, request.platform, read_clock(), progress).inventory
+    return take_inventory(request.reference, request.platform, setting(request.cache), progress).inventory
 
 
 def database(cache: str) -> Path:
@@ -65,12 +66,12 @@ def scan(request: Request, progress: Progress) -> Report:
         InputError: a proof is of another image.
         PratiqueError: the image, policy, snapshot or a proof cannot be read.
     """
-    clock = read_clock()
+    here = setting(request.cache)
     policy = policy_of(request)
     knowledge = open_snapshot(database(request.cache))
     proofs = {place: read(read_whole(Path(place), _PROOF), Proof, place) for place in request.proofs}
-    inventory = take_inventory(request.reference, request.platform, clock, progress).inventory
-    return report(inventory, policy, knowledge, clock, proofs)
+    inventory = take_inventory(request.reference, request.platform, here, progress).inventory
+    return report(inventory, policy, knowledge, here.clock, proofs)
 
 
 def report(

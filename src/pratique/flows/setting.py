@@ -9,6 +9,10 @@ from pratique.flows.clock import Clock, read_clock
 from pratique.storage import cache_folder
 
 
+def _ignore(_line: str) -> None:
+    pass
+
+
 class Setting(Struct, frozen=True):
     """Surroundings of a flow.
 
@@ -21,10 +25,10 @@ class Setting(Struct, frozen=True):
 
     cache: Path
     clock: Clock
-    note: Callable[[str], None]
+    note: Callable[[str], None] = _ignore
     mirror: str = ""
 
 
-def setting(cache: str, note: Callable[[str], None], mirror: str = "") -> Setting:
+def setting(cache: str, note: Callable[[str], None] = _ignore, mirror: str = "") -> Setting:
     """Return the surroundings of a flow that begins now."""
     return Setting(cache_folder(cache), read_clock(), note, mirror)

@@ -9,8 +9,7 @@ from typing import Protocol
 from pratique.checks.installed import Comparison, Laid, Place
 from pratique.ecosystems.wheel import WheelName
 from pratique.flows.inventory import Taken
-from pratique.harden import PythonHome, PythonTarget, installed_files, python_home
-from pratique.model.digest import digest_of
+from pratique.harden import Places, PythonHome, PythonTarget, listed_files, python_home
 from pratique.model.errors import UnsupportedError
 from pratique.model.inventory import Package
 from pratique.repositories.python import LockedWheel
@@ -58,11 +57,9 @@ def compare(
 
 def laid(wheel: Path, home: PythonHome, place: Place, comparison: Comparison) -> Iterator[Laid]:
     """Yield what an installer lays of a wheel; contents only where the comparison needs them."""
-    for file in installed_files(
-        wheel, site=home.site, scripts=place.scripts, data=home.prefix, python=home.program
-    ):
-        kept = file.content if comparison.kept((file.path,), place) else b""
-        yield Laid(file.path, digest_of(file.content), kept)
+    places = Places(home.site, place.scripts, home.prefix, home.program)
+    for file in listed_files(wheel, places, lambda path: comparison.needs(path, place)):
+        yield Laid(file.path, file.digest, file.content or b"")
 
 
 def home(package: Package, taken: Taken, target: PythonTarget | None) -> PythonHome:

@@ -7,7 +7,7 @@ import hashlib
 import mmap
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from pratique.ecosystems.python import name_and_version, normalise, version_key
 from pratique.ecosystems.wheel import RecordRow, Script, WheelName
 from pratique.formats import strict_zip
 from pratique.formats.strict_zip import ZipLimits, ZipMember
+from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, PratiqueError, UnavailableError, UntrustedError
 
 _SMALL = 16 << 20
@@ -43,6 +44,19 @@ class WheelFile(Struct, frozen=True):
     path: str
     content: bytes
     mode: int
+
+
+class ListedFile(Struct, frozen=True):
+    """A file of an installation, as far as it was looked at.
+
+    Attributes:
+        path: relative to the image's root.
+        content: of scripts, and where it was asked for.
+    """
+
+    path: str
+    digest: Digest
+    content: bytes | None = None
 
 
 class Places(Struct, frozen=True):
@@ -91,9 +105,36 @@ def installed_files(
         UnsupportedError: another version of the format, or a kind of archive that is not read.
         UnavailableError: the file may not be read.
     """
-    places = Places(site.strip("/"), scripts.strip("/"), data.strip("/"), python)
+    places = Places(site, scripts, data, python)
     try:
         yield from _Installation(_mapped(wheel), WheelName.parse(wheel.name), places, limits).files()
+    except PratiqueError as error:
+        error.at(wheel.name)
+        raise
+
+
+def listed_files(
+    wheel: Path,
+    places: Places,
+    wanted: Callable[[str], bool],
+    limits: ZipLimits = strict_zip.DEFAULT_LIMITS,
+) -> Iterator[ListedFile]:
+    """Yield the files of a wheel's installation by their digests, without what installers write of their own.
+
+    A digest is what the wheel's RECORD says, and contents are read only where they are asked for, where the installer
+    changes them, or where RECORD says no sha256. A wheel whose RECORD is wrong is told by what lies in the image.
+
+    Args:
+        wheel: a file whose digest has been checked.
+        places: of the image.
+        wanted: says of a path whether its content is needed.
+        limits: of the archive.
+
+    Raises:
+        InputError, UntrustedError, UnsupportedError, UnavailableError: as for ``installed_files``.
+    """
+    try:
+        yield from _Installation(_mapped(wheel), WheelName.parse(wheel.name), places, limits).listed(wanted)
     except PratiqueError as error:
         error.at(wheel.name)
         raise
@@ -114,25 +155,47 @@ class _Installation:
     """One wheel on its way to one image."""
 
     def __init__(self, data: memoryview, name: WheelName, places: Places, limits: ZipLimits) -> None:
-        self._data, self._name, self._places = data, name, places
+        self._data, self._name = data, name
+        site, scripts, prefix = (p.strip("/") for p in (places.site, places.scripts, places.data))
+        self._places = Places(site, scripts, prefix, places.python)
         self._members = {m.path: m for m in strict_zip.members(data, limits)}
         self._info = self._folder(".dist-info")
         self._extra = self._folder(".data")
         self._rows: dict[str, str] = {}
+        self._laid = {f"{self._places.site}/{self._info}/RECORD".lstrip("/")}
 
     def files(self) -> Iterator[WheelFile]:
         """Yield the files, in the numbered steps of ``installed_files``."""
         for path, row in self._checked_record().items():  # 1
             member = self._members[path]
-            content = strict_zip.content(self._data, member)
-            _check(row, content)
-            yield self._lay(*self._placed(member, content))  # 2
-        for script in self._commands():  # 3
-            content = _command(script, self._places.python)
-            yield self._lay(f"{self._places.scripts}/{script.name}", content, 0o755)
+            place, mode, script = self._placed(member)
+            yield self._lay(place, self._content(member, row, script=script), mode)  # 2
+        for place, content in self._commands():  # 3
+            yield self._lay(place, content, 0o755)
         info = f"{self._places.site}/{self._info}"
         yield self._lay(f"{info}/INSTALLER", b"pratique\n", 0o644)  # 4
         yield WheelFile(f"{info}/RECORD".lstrip("/"), self._new_record(), 0o644)
+
+    def listed(self, wanted: Callable[[str], bool]) -> Iterator[ListedFile]:
+        """Yield the files as ``listed_files`` promises."""
+        for path, row in self._checked_record().items():
+            member = self._members[path]
+            place, _, script = self._placed(member)
+            place = self._once(place)
+            if row.algorithm == "sha256" and not script and not wanted(place):
+                _check_size(row, member.size)
+                yield ListedFile(place, Digest(f"sha256:{row.digest.hex()}"))
+            else:
+                content = self._content(member, row, script=script)
+                yield ListedFile(place, digest_of(content), content)
+        for place, content in self._commands():
+            yield ListedFile(self._once(place), digest_of(content), content)
+
+    def _content(self, member: ZipMember, row: RecordRow, *, script: bool) -> bytes:
+        """Return what is written of a member: its bytes, but for the first line of a script."""
+        content = strict_zip.content(self._data, member)
+        _check(row, content)
+        return _interpreted(content, self._places.python) if script else content
 
     def _folder(self, end: str) -> str:
         """Return the one folder of this wheel with an ending; a ``dist-info`` there must be."""
@@ -174,19 +237,19 @@ class _Installation:
             )
         return record
 
-    def _placed(self, member: ZipMember, content: bytes) -> tuple[str, bytes, int]:
-        """Return where a file belongs, what is written, and its mode."""
+    def _placed(self, member: ZipMember) -> tuple[str, int, bool]:
+        """Return where a file belongs, its mode, and whether it is a script, whose first line may change."""
         mode = 0o755 if member.mode & 0o111 else 0o644
         top, _, rest = member.path.partition("/")
         if top != self._extra or not rest:
-            return f"{self._places.site}/{member.path}", content, mode
+            return f"{self._places.site}/{member.path}", mode, False
         scheme, _, inside = rest.partition("/")
         root = self._roots().get(scheme)
         if root is None or not inside:
             raise InputError("a file of no known scheme", place=member.path[:120])
         if scheme == "scripts":
-            return f"{root}/{inside}", _interpreted(content, self._places.python), 0o755
-        return f"{root}/{inside}", content, mode
+            return f"{root}/{inside}", 0o755, True
+        return f"{root}/{inside}", mode, False
 
     def _roots(self) -> dict[str, str]:
         """Return the folder of each scheme; headers go below the prefix, as pip lays them."""
@@ -200,18 +263,24 @@ class _Installation:
             "headers": f"{self._places.data}/include{version}/{self._name.name}",
         }
 
-    def _commands(self) -> tuple[Script, ...]:
-        if f"{self._info}/entry_points.txt" not in self._members:
-            return ()
-        return wheel_format.scripts(self._text("entry_points.txt"))
+    def _commands(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the path and content of each command that the entry points ask for."""
+        if f"{self._info}/entry_points.txt" in self._members:
+            for script in wheel_format.scripts(self._text("entry_points.txt")):
+                yield f"{self._places.scripts}/{script.name}", _command(script, self._places.python)
 
     def _lay(self, path: str, content: bytes, mode: int) -> WheelFile:
-        path = path.lstrip("/")
-        record = f"{self._places.site}/{self._info}/RECORD".lstrip("/")
-        if path in self._rows or path == record:
-            raise InputError("a file that is laid twice", place=path[:120])
+        path = self._once(path)
         self._rows[path] = f"{wheel_format.hash_field(hashlib.sha256(content).digest())},{len(content)}"
         return WheelFile(path, content, mode)
+
+    def _once(self, path: str) -> str:
+        """Return a path as one of those laid, which it was not before."""
+        path = path.lstrip("/")
+        if path in self._laid:
+            raise InputError("a file that is laid twice", place=path[:120])
+        self._laid.add(path)
+        return path
 
     def _new_record(self) -> bytes:
         """Return the RECORD of what was laid, relative to the site folder ("Recording installed projects")."""
@@ -221,11 +290,15 @@ class _Installation:
         return "".join(f"{row}\n" for row in sorted([*rows, own])).encode()
 
 
+def _check_size(row: RecordRow, size: int) -> None:
+    if row.size is not None and row.size != size:
+        raise UntrustedError(f"{size} bytes where RECORD says {row.size}", place=row.path[:120])
+
+
 def _check(row: RecordRow, content: bytes) -> None:
     if not row.algorithm:
         raise UntrustedError("RECORD gives no hash for it", place=row.path[:120])
-    if row.size is not None and row.size != len(content):
-        raise UntrustedError(f"{len(content)} bytes where RECORD says {row.size}", place=row.path[:120])
+    _check_size(row, len(content))
     if hashlib.new(row.algorithm, content).digest() != row.digest:
         raise UntrustedError("another hash than RECORD says", place=row.path[:120])
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from pratique.image.blobs import ArchiveBlobs, Blobs, FolderBlobs, open_regular
 from pratique.image.docker import DockerArchive
+from pratique.image.facts import FactStore
 from pratique.image.layer import LayerBlob, reduce_layer
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.oci import Execution, Layout, claims, matches
@@ -42,14 +43,20 @@ class Image(Struct, frozen=True):
     annotations: dict[str, str] = {}
 
     def read(
-        self, readers: Sequence[Reader], *, limits: Limits = DEFAULT, progress: Callable[[int, int], None]
+        self,
+        readers: Sequence[Reader],
+        *,
+        limits: Limits = DEFAULT,
+        progress: Callable[[int, int], None],
+        keep: Path | None = None,
     ) -> list[LayerFacts]:
-        """Read every layer once, bottom first, and return its facts.
+        """Read every layer that was not read before, bottom first, and return the facts of all.
 
         Args:
             readers: what is to be made of which files.
             limits: ceilings.
             progress: called with (layers read, layers in all).
+            keep: folder where facts are kept from one run to the next; None to read all.
 
         Raises:
             UntrustedError: a layer is not what the manifest promises.
@@ -57,9 +64,13 @@ class Image(Struct, frozen=True):
         """
         if self.root:
             return [reduce_root(self.root, readers, limits)]
+        store = FactStore(keep, readers, limits) if keep else None
         facts = []
         for number, layer in enumerate(self.layers, 1):
-            facts.append(reduce_layer(layer, readers, limits))
+            known = store.find(layer) if store else None
+            facts.append(known or reduce_layer(layer, readers, limits))
+            if store and not known:
+                store.keep(layer, facts[-1])
             progress(number, len(self.layers))
         return facts
 

@@ -3,7 +3,9 @@
 Links are followed inside this tree alone, at most 40 times, never by the kernel.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, TreeFile, Unread
@@ -129,8 +131,7 @@ class MergedTree:
 
     def at(self, path: str) -> TreeFile | None:
         """Return what lies at exactly this path, no link followed."""
-        node = self._walk(path)
-        return node.file if node else None
+        return self._by_path.get(path)
 
     def below(self, path: str) -> bool:
         """Say whether anything lies below exactly this path."""
@@ -178,13 +179,26 @@ class MergedTree:
     def facts(self, reader: str) -> Sequence[tuple[str, TreeFile, Any]]:
         """Return (path, file, fact) for every fact of one reader, sorted by path."""
         found = []
-        for path, file in self._all(self._root, ""):
+        for path, file in self._with_facts[reader]:
             fact = file.facts.get(reader)
             if isinstance(fact, LinkedFact):
                 fact = self._through(path, reader, file)
             if fact is not None:
                 found.append((path, file, fact))
         return sorted(found, key=lambda f: f[0])
+
+    @cached_property
+    def _by_path(self) -> Mapping[str, TreeFile]:
+        return dict(self._listed) | ({"": self._root.file} if self._root.file else {})
+
+    @cached_property
+    def _with_facts(self) -> Mapping[str, list[tuple[str, TreeFile]]]:
+        """Which entries have a fact of which reader."""
+        found: dict[str, list[tuple[str, TreeFile]]] = defaultdict(list)
+        for path, file in self._listed:
+            for reader in file.facts:
+                found[reader].append((path, file))
+        return found
 
     def _through(self, path: str, reader: str, file: TreeFile) -> Unread | None:
         """A symbolic link adds nothing where its target was read or does not exist."""
@@ -195,11 +209,11 @@ class MergedTree:
 
     def files(self) -> Iterator[tuple[str, TreeFile]]:
         """Yield (path, file) for every entry that is not a folder, in the order of the paths' parts."""
-        return (found for found in self._all(self._root, "") if found[1].entry.kind is not Kind.DIRECTORY)
+        return (found for found in self._listed if found[1].entry.kind is not Kind.DIRECTORY)
 
     def everything(self) -> Iterator[tuple[str, TreeFile]]:
         """Yield (path, file) for every entry, folders before what they hold."""
-        return self._all(self._root, "")
+        return iter(self._listed)
 
     def folders(self) -> Iterator[str]:
         """Yield the path of every folder, also of those that no entry names, folders before what they hold."""
@@ -212,13 +226,17 @@ class MergedTree:
                     yield below
                     stack.append((child, below))
 
-    def _all(self, node: _Node, prefix: str) -> Iterator[tuple[str, TreeFile]]:
-        stack = [(node, prefix)]
+    @cached_property
+    def _listed(self) -> list[tuple[str, TreeFile]]:
+        """Every entry, in the order of the paths' parts."""
+        listed: list[tuple[str, TreeFile]] = []
+        stack = [(self._root, "")]
         while stack:
             here, path = stack.pop()
             if here.file and path:
-                yield path, here.file
+                listed.append((path, here.file))
             stack.extend(
                 (here.children[name], f"{path}/{name}" if path else name)
                 for name in sorted(here.children, reverse=True)
             )
+        return listed

@@ -26,7 +26,7 @@ class Kind(StrEnum):
     SOCKET = "socket"
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, array_like=True):
     """One entry of a layer.
 
     Attributes:
@@ -44,13 +44,13 @@ class Entry(Struct, frozen=True):
     link: str = ""
 
 
-class Unread(Struct, frozen=True):
+class Unread(Struct, frozen=True, tag=True):
     """The fact that a wanted file could not be read, and why."""
 
     reason: str
 
 
-class LinkedFact(Struct, frozen=True):
+class LinkedFact(Struct, frozen=True, tag=True):
     """The fact that a wanted path is a link: its fact is that of the target."""
 
     target: str
@@ -88,10 +88,14 @@ class Reader(Protocol):
     Attributes:
         name: under which its facts are kept.
         fatal: whether damage to a wanted file ends the scan, since a list of packages made without it would be a guess.
+        version: to be raised when it makes another fact of the same bytes: facts of older versions are not used again.
+        fact: type of its facts, as msgspec decodes it; a structure among others has a tag.
     """
 
     name: str
     fatal: bool
+    version: int
+    fact: Any
 
     def wants(self, path: str, /) -> bool:
         """Say whether the file at this normalised path is to be read."""
