@@ -1,19 +1,22 @@
 import hashlib
+import importlib.util
+import marshal
 
 from pratique.catalog.contents import (
     CONTENTS,
     ByteCodeReader,
-    Compiled,
     ContentReader,
     ScriptReader,
     TagReader,
 )
+from pratique.ecosystems import bytecode
 from pratique.image import Limits
 from pratique.image.layer import reduce_layer
 from pratique.model.files import Unread
 from tests.making.layers import blob
 from tests.making.tar import Item, symlink, tar
 
+CODE = importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(compile("x = 1", "a", "exec"))
 BIG = bytes(range(256)) * 20_000
 
 
@@ -38,7 +41,9 @@ def test_facts_of_a_layer() -> None:
     items = [
         Item("usr/bin/x", b"#!/bin/sh\n"),
         Item("usr/bin/y", b"\x7fELF"),
-        Item("a/x.pyc", b"code"),
+        Item("a/x.pyc", CODE),
+        Item("a/old.pyc", b"\x03\xf3\r\n" + CODE[4:]),
+        Item("a/cut.pyc", CODE[:-1]),
         Item("s/a-1.dist-info/WHEEL", wheel),
         Item("s/b-1.dist-info/WHEEL", b"what"),
         symlink("link", "a"),
@@ -46,8 +51,9 @@ def test_facts_of_a_layer() -> None:
     facts = reduce_layer(blob(tar(items)), CONTENTS, Limits()).facts
     assert facts["usr/bin/x"] == {"content": sha256(b"#!/bin/sh\n"), "script": b"#!/bin/sh\n"}
     assert facts["usr/bin/y"] == {"content": sha256(b"\x7fELF"), "script": None}
-    assert isinstance(facts["a/x.pyc"]["byte-code"], Compiled)
-    assert facts["a/x.pyc"]["byte-code"].content() == b"code"
+    assert facts["a/x.pyc"]["byte-code"] == bytecode.outline_of_source(b"x = 1", 0)
+    assert facts["a/old.pyc"]["byte-code"] is None
+    assert facts["a/cut.pyc"]["byte-code"] == Unread("cut, or a length that cannot be")
     assert facts["s/a-1.dist-info/WHEEL"]["wheel-tags"] == ("py2-none-any", "py3-none-any")
     assert isinstance(facts["s/b-1.dist-info/WHEEL"]["wheel-tags"], Unread)
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pratique.ecosystems.bytecode import cached_name, compare, own_version
+from pratique.ecosystems.bytecode import cached_name, outline, outline_of_source, own_version
+from pratique.model.errors import InputError
 
 SOURCE = b"""'''Doc.'''
 from os import path
@@ -25,6 +26,17 @@ class A:
 def pyc(source: bytes, name: str = "x.py", level: int = 0) -> bytes:
     code = compile(source, name, "exec", dont_inherit=True, optimize=level)
     return importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(code)
+
+
+def compare(compiled: bytes, source: bytes, level: int) -> str:
+    """Say how byte code and a source compare."""
+    try:
+        found, wanted = outline(compiled), outline_of_source(source, level)
+    except InputError:
+        return "different"
+    if found is None or wanted is None:
+        return "unknown"
+    return "same" if found == wanted else "different"
 
 
 def test_names() -> None:

@@ -1,16 +1,15 @@
 """What an image's files hold: readers without a second half, for who compares installed files with what was locked.
 
-Every file is hashed while the layer flows by, however large. Scripts and byte code, which installers make anew, are kept.
+Every file is hashed while the layer flows by, however large. Scripts, which installers make anew, are kept; of byte code, what it does.
 """
 
 import hashlib
-import zlib
 from typing import Any
 
-from msgspec import Struct
-
+from pratique.ecosystems import bytecode
 from pratique.ecosystems.wheel import wheel_info
 from pratique.model.digest import Digest
+from pratique.model.errors import InputError
 
 _SCRIPT, _CODE = 64 << 10, 8 << 20
 
@@ -70,31 +69,27 @@ class ScriptReader:
         return content if content.startswith(b"#!") and len(content) <= _SCRIPT else None
 
 
-class Compiled(Struct, frozen=True, tag=True):
-    """A file of byte code, compressed."""
-
-    packed: bytes
-
-    def content(self) -> bytes:
-        """Return the bytes of the file."""
-        return zlib.decompress(self.packed)
-
-
 class ByteCodeReader:
-    """Keeps byte code, of which no wheel has a hash."""
+    """Reads what byte code does, of which no wheel has a hash, as far as this Python can tell."""
 
     name = "byte-code"
     fatal = False
-    version = 1
-    fact: Any = Compiled | None
+    version = bytecode.magic()
+    fact: Any = bytes | None
 
     def wants(self, path: str) -> bool:
         """Want .pyc files."""
         return path.endswith(".pyc")
 
-    def read(self, content: bytes) -> Compiled | None:
-        """Return the file; None where it is too large for what a compiler makes."""
-        return Compiled(zlib.compress(content, 1)) if len(content) <= _CODE else None
+    def read(self, content: bytes) -> bytes | None:
+        """Return the digest of what it does; None for byte code of another Python.
+
+        Raises:
+            InputError: it is not understood, or too large for what a compiler makes.
+        """
+        if len(content) > _CODE:
+            raise InputError(f"{len(content)} bytes, too large")
+        return bytecode.outline(content)
 
 
 class TagReader:

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from types import MappingProxyType
 
 from msgspec import Struct
 
@@ -39,12 +39,14 @@ class Laid(Struct, frozen=True):
 
     Attributes:
         path: in the image.
-        content: of sources with byte code, and of scripts; else empty.
+        content: of scripts; else empty.
+        code: optimisation -> outline of what a source compiles to; None where that cannot be told here.
     """
 
     path: str
     digest: Digest
     content: bytes = b""
+    code: Mapping[int, bytes | None] = MappingProxyType({})
 
 
 class Place(Struct, frozen=True):
@@ -76,9 +78,12 @@ class Comparison:
         self._unchecked: dict[str, list[str]] = defaultdict(list)
         self._deviations: list[Deviation] = []
 
-    def needs(self, path: str, place: Place) -> bool:
-        """Say whether ``compare`` needs the content of a file: of sources that have byte code, and of scripts."""
-        return path.startswith(f"{place.scripts}/".lstrip("/")) or self._tree.resolve(path) in self._code
+    def levels(self, path: str) -> tuple[int, ...]:
+        """Return in which optimisations the image has byte code of a source that is to be compared."""
+        own = bytecode.own_version()
+        return tuple(
+            level for _, version, level in self._code.get(self._tree.resolve(path), ()) if version == own
+        )
 
     def compare(self, package: Package, laid: Sequence[Laid], place: Place) -> int:
         """Compare a distribution with what its wheel lays; return how many files are the same."""
@@ -171,7 +176,7 @@ class Comparison:
         if file.entry.kind not in {Kind.FILE, Kind.HARDLINK}:
             self._note("changed", path, package, f"a {file.entry.kind} in its place", (laid.digest, None))
             return False
-        self._byte_code_of(path, laid.content, package)
+        self._byte_code_of(path, laid, package)
         found = file.facts.get("content")
         if found == laid.digest:
             return True
@@ -203,7 +208,8 @@ class Comparison:
     def _same_program(self, one: str, other: str) -> bool:
         return self._tree.way(one.lstrip("/"))[0] == self._tree.way(other.lstrip("/"))[0]
 
-    def _byte_code_of(self, source: str, content: bytes, package: Package) -> None:
+    def _byte_code_of(self, source: str, laid: Laid, package: Package) -> None:
+        """Compare the byte code made of a source with what the locked source compiles to."""
         for path, version, level in self._code.get(source, ()):
             file = self._tree.at(path)
             if path in self._judged or path in self._debian or file is None:
@@ -212,18 +218,15 @@ class Comparison:
                 continue
             self._judged.add(path)
             self._seen.add(path)
-            fact: Any = file.facts.get("byte-code")
+            found, wanted = file.facts.get("byte-code"), laid.code.get(level)
             if version != bytecode.own_version():
                 self._unchecked[_OTHER_PYTHON].append(path)
-            elif not hasattr(fact, "content"):
-                self._note("byte code", path, package, "too large, or no file", (None, _digest(file)))
-            else:
-                match = bytecode.compare(fact.content(), content, level)
-                if match == "unknown":
-                    self._unchecked["byte code that cannot be compiled here"].append(path)
-                elif match == "different":
-                    text = "not what the locked source compiles to"
-                    self._note("byte code", path, package, text, (None, _digest(file)))
+            elif found is None or wanted is None:
+                self._unchecked["byte code that cannot be compiled here"].append(path)
+            elif found != wanted:
+                why = f": {found.reason}" if isinstance(found, Unread) else ""
+                text = f"not what the locked source compiles to{why}"
+                self._note("byte code", path, package, text, (None, _digest(file)))
 
     def _listed(self) -> None:
         """Note what a RECORD lists and the locked wheel does not hold, wherever it lies."""

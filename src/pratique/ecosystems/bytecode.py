@@ -1,7 +1,6 @@
 """Byte code of CPython (PEP 552, PEP 3147): is a ``.pyc`` what its source compiles to?
 
-Compares two marshalled code objects by a digest over what they do, and never loads one: a hostile ``.pyc`` can crash the
-interpreter's own reader. The name of the source file, which only tracebacks show, is left out.
+Both become a digest over what they do. Byte code is never loaded: a hostile ``.pyc`` can crash the interpreter's own reader. The name of the source file, which only tracebacks show, is left out.
 """
 
 import hashlib
@@ -11,7 +10,6 @@ import re
 import struct
 import sys
 import warnings
-from typing import Literal
 
 from pratique.model.errors import InputError
 
@@ -21,8 +19,6 @@ _TAGGED = re.compile(r"(?P<stem>.+)\.cpython-(?P<version>[0-9]+)(?:\.opt-(?P<lev
 _LONG = struct.Struct("<l")
 _SIGN = 0x80
 _SINGLE = {b"N", b"F", b"T", b".", b"S"}
-
-Match = Literal["same", "different", "unknown"]
 
 
 def cached_name(name: str) -> tuple[str, str, int] | None:
@@ -36,30 +32,38 @@ def own_version() -> str:
     return f"{sys.version_info.major}{sys.version_info.minor}"
 
 
-def compare(compiled: bytes, source: bytes, level: int) -> Match:
-    """Say whether byte code is what its source compiles to by this Python.
+def magic() -> int:
+    """Return the number by which byte code of this Python is known (``importlib.util.MAGIC_NUMBER``)."""
+    return int.from_bytes(importlib.util.MAGIC_NUMBER[:2], "little")
+
+
+def outline(compiled: bytes) -> bytes | None:
+    """Return a digest of what a ``.pyc`` does; None for one of another Python.
+
+    Raises:
+        InputError: it is not one code object that is understood.
+    """
+    if compiled[:4] != importlib.util.MAGIC_NUMBER:
+        return None
+    return _Reader(compiled[_HEADER:]).whole()
+
+
+def outline_of_source(source: bytes, level: int) -> bytes | None:
+    """Return the digest of what a source compiles to; None where this Python cannot compile it.
 
     Args:
-        compiled: a whole ``.pyc``.
         source: from a wheel that is trusted to be compiled, never to be run.
         level: of optimisation, 0 to 2.
     """
-    if compiled[:4] != importlib.util.MAGIC_NUMBER or level not in {0, 1, 2}:
-        return "unknown"
+    if level not in {0, 1, 2}:
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = compile(source, "", "exec", dont_inherit=True, optimize=level)
-        own = marshal.dumps(code)
-        wanted = _Reader(own).whole()
+        return _Reader(marshal.dumps(code)).whole()
     except (SyntaxError, ValueError, RecursionError, MemoryError, InputError):
-        return "unknown"
-    if len(compiled) > 4 * len(own) + 4096:
-        return "different"
-    try:
-        return "same" if _Reader(compiled[_HEADER:]).whole() == wanted else "different"
-    except InputError:
-        return "different"
+        return None
 
 
 class _Reader:

@@ -13,7 +13,7 @@ from pratique.ecosystems.python import normalise
 from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.setting import Setting
-from pratique.flows.wheels import OpenWheels, Wheels, compare, file_tags, tags
+from pratique.flows.wheels import OpenWheels, WheelComparison, Wheels, file_tags, tags
 from pratique.harden import PythonTarget, python_target
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
 from pratique.model.inventory import Package
@@ -89,8 +89,9 @@ class _Search:
     """The wheels that were found so far, and what was left out."""
 
     def __init__(self, taken: Taken, target: PythonTarget, here: Setting) -> None:
-        self._taken, self._target, self._here = taken, target, here
-        self._comparison = Comparison(taken.tree, taken.inventory.packages)
+        self._taken, self._here = taken, here
+        found = Comparison(taken.tree, taken.inventory.packages)
+        self._against = WheelComparison(taken, target, found, here.cache)
         self.found: list[PinnedWheel] = []
         self.left_out: list[LeftOut] = []
         asked = {p.id for p in target.packages.values()}
@@ -128,12 +129,12 @@ class _Search:
 
     def _differs(self, package: Package, wheel: Path) -> str:
         """Return how what is installed differs from a wheel; empty where it does not."""
-        before = self._comparison.deviating
+        before = self._against.found.deviating
         try:
-            compare(package, wheel, self._taken, self._target, self._comparison)
+            self._against.compare(package, wheel)
         except (InputError, UnsupportedError, UntrustedError, UnavailableError) as error:
             return f"it cannot be taken apart: {error.what}"
-        count = self._comparison.deviating - before
+        count = self._against.found.deviating - before
         return f"{count:,} of its files are not there as it has them" if count else ""
 
 

@@ -17,7 +17,7 @@ from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.lock import check_locks
 from pratique.flows.setting import Setting
-from pratique.flows.wheels import OpenWheels, compare, file_tags, tags
+from pratique.flows.wheels import OpenWheels, WheelComparison, file_tags, tags
 from pratique.harden import PythonTarget, python_target
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
@@ -75,9 +75,10 @@ def verify_image(
     packages = taken.inventory.packages
     comparison = Comparison(taken.tree, packages)
     target = python_target(taken.inventory, [p.id for p in packages])
+    against = WheelComparison(taken, target, comparison, here.cache)
     wanted = _wanted(taken, pins, target, comparison)
     found = _find(wanted, taken, target, here, open_wheels)  # 3
-    verified = tuple(_compared(w, found.get(w.package.id), taken, target, comparison) for w in wanted)  # 4
+    verified = tuple(_compared(w, found.get(w.package.id), against) for w in wanted)  # 4
     deviations, unchecked = comparison.finish()  # 5
     return Verification(
         tool=__version__,
@@ -190,18 +191,16 @@ def _chosen(
     return pinned.get(best_wheel(list(pinned), supported_tags(target.version, target.platform)))
 
 
-def _compared(
-    each: _Wanted, wheel: Path | None, taken: Taken, target: PythonTarget | None, comparison: Comparison
-) -> Verified | None:
+def _compared(each: _Wanted, wheel: Path | None, against: WheelComparison) -> Verified | None:
     """Compare a distribution with its wheel; None where that cannot be done, which is noted."""
     package = each.package
     if wheel is None:
-        comparison.skip(package, _NOT_OFFERED if each.digests else _NO_DIGEST)
+        against.found.skip(package, _NOT_OFFERED if each.digests else _NO_DIGEST)
         return None
     try:
-        same = compare(package, wheel, taken, target, comparison)
+        same = against.compare(package, wheel)
     except (InputError, UnsupportedError, UntrustedError, UnavailableError) as error:
-        comparison.skip(package, f"a wheel that cannot be taken apart: {error.what}")
+        against.found.skip(package, f"a wheel that cannot be taken apart: {error.what}")
         return None
     return Verified(
         name=normalise(package.name),

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from posixpath import dirname
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pratique.checks.installed import Comparison, Laid, Place
 from pratique.ecosystems.wheel import WheelName
+from pratique.flows.compiled import Outlines
 from pratique.flows.inventory import Taken
 from pratique.harden import Places, PythonHome, PythonTarget, listed_files, python_home
+from pratique.model.digest import Digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.inventory import Package
 from pratique.repositories.python import LockedWheel
@@ -42,24 +44,39 @@ def file_tags(filename: str) -> tuple[str, ...]:
     return tuple(sorted(map(str, WheelName.parse(filename).tags)))
 
 
-def compare(
-    package: Package, wheel: Path, taken: Taken, target: PythonTarget | None, comparison: Comparison
-) -> int:
-    """Compare a distribution with a wheel; return how many files are the same.
+class WheelComparison(NamedTuple):
+    """An image that is compared with wheels: what was read of it, its Python, what was found so far, and our cache."""
 
-    Raises:
-        InputError, UnsupportedError, UntrustedError, UnavailableError: the wheel cannot be taken apart.
-    """
-    where = home(package, taken, target)
-    place = Place(f"{where.prefix}/bin".lstrip("/"), where.program)
-    return comparison.compare(package, list(laid(wheel, where, place, comparison)), place)
+    taken: Taken
+    target: PythonTarget | None
+    found: Comparison
+    cache: Path
+
+    def compare(self, package: Package, wheel: Path) -> int:
+        """Compare a distribution with a wheel; return how many files are the same.
+
+        Raises:
+            InputError, UnsupportedError, UntrustedError, UnavailableError: the wheel cannot be taken apart.
+        """
+        where = home(package, self.taken, self.target)
+        places = Places(where.site, f"{where.prefix}/bin".lstrip("/"), where.prefix, where.program)
+        outlines = Outlines(wheel, self.cache)
+        files = list(laid(wheel, places, self.found, outlines))
+        outlines.keep()
+        return self.found.compare(package, files, Place(places.scripts, places.python))
 
 
-def laid(wheel: Path, home: PythonHome, place: Place, comparison: Comparison) -> Iterator[Laid]:
-    """Yield what an installer lays of a wheel; contents only where the comparison needs them."""
-    places = Places(home.site, place.scripts, home.prefix, home.program)
-    for file in listed_files(wheel, places, lambda path: comparison.needs(path, place)):
-        yield Laid(file.path, file.digest, file.content or b"")
+def laid(wheel: Path, places: Places, comparison: Comparison, outlines: Outlines) -> Iterator[Laid]:
+    """Yield what an installer lays of a wheel, with the content of scripts and the outlines of sources."""
+    scripts = f"{places.scripts}/".lstrip("/")
+
+    def wanted(path: str, digest: Digest) -> bool:
+        return path.startswith(scripts) or not all(outlines.known(digest, n) for n in comparison.levels(path))
+
+    for file in listed_files(wheel, places, wanted):
+        code = {n: outlines.of(file.digest, n, file.content) for n in comparison.levels(file.path)}
+        script = file.content if file.path.startswith(scripts) else None
+        yield Laid(file.path, file.digest, script or b"", code)
 
 
 def home(package: Package, taken: Taken, target: PythonTarget | None) -> PythonHome:

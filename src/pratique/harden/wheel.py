@@ -116,7 +116,7 @@ def installed_files(
 def listed_files(
     wheel: Path,
     places: Places,
-    wanted: Callable[[str], bool],
+    wanted: Callable[[str, Digest], bool],
     limits: ZipLimits = strict_zip.DEFAULT_LIMITS,
 ) -> Iterator[ListedFile]:
     """Yield the files of a wheel's installation by their digests, without what installers write of their own.
@@ -127,7 +127,7 @@ def listed_files(
     Args:
         wheel: a file whose digest has been checked.
         places: of the image.
-        wanted: says of a path whether its content is needed.
+        wanted: says of a path and its digest whether the content is needed.
         limits: of the archive.
 
     Raises:
@@ -176,18 +176,19 @@ class _Installation:
         yield self._lay(f"{info}/INSTALLER", b"pratique\n", 0o644)  # 4
         yield WheelFile(f"{info}/RECORD".lstrip("/"), self._new_record(), 0o644)
 
-    def listed(self, wanted: Callable[[str], bool]) -> Iterator[ListedFile]:
+    def listed(self, wanted: Callable[[str, Digest], bool]) -> Iterator[ListedFile]:
         """Yield the files as ``listed_files`` promises."""
         for path, row in self._checked_record().items():
             member = self._members[path]
             place, _, script = self._placed(member)
             place = self._once(place)
-            if row.algorithm == "sha256" and not script and not wanted(place):
-                _check_size(row, member.size)
-                yield ListedFile(place, Digest(f"sha256:{row.digest.hex()}"))
-            else:
+            digest = Digest(f"sha256:{row.digest.hex()}")
+            if row.algorithm != "sha256" or script or wanted(place, digest):
                 content = self._content(member, row, script=script)
                 yield ListedFile(place, digest_of(content), content)
+            else:
+                _check_size(row, member.size)
+                yield ListedFile(place, digest)
         for place, content in self._commands():
             yield ListedFile(self._once(place), digest_of(content), content)
 
