@@ -13,7 +13,7 @@ fi
 
 # One policy for the decision and for the gate, which also wants signatures.
 {
-  printf 'require-statements = ["sbom", "rbom", "vex", "provenance"]\nrequire-proof = true\n'
+  printf 'require-statements = ["sbom", "rbom", "vex", "provenance", "lock"]\nrequire-proof = true\n'
   cat "$here/policy.toml"
   printf '\n[signers]\ndemo = "demo.pub"\n'
 } >"$out/policy.toml"

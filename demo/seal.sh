@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# After the way of the demo image: sign what is known of it, put it into a registry, let the gate judge both images, keep a
+# After the way of the demo image: pin it, sign what is known of it, put it into a registry, let the gate judge both images, keep a
 # record, and see the decision turn when an advisory comes.
 # Usage: demo/seal.sh OUTDIR PRATIQUE
 set -euo pipefail
@@ -36,6 +36,12 @@ start_registry() {
   printf 'demo/seal.sh: the registry did not start, see %s\n' "$log" >&2
   exit 1
 }
+
+say "Pins: the locks hold; the new image gets one of its own, and every file in it is that of a locked wheel"
+answered 0 "$pratique" lock check "$here"/{requirements,notebook,tools}.txt
+"$pratique" lock image "oci:$out/clear:latest" -o "$documents/pylock.toml" --cache-dir "$out/cache" --quiet
+answered 3 "$pratique" lock verify "oci:$out/clear:latest" --lock "$documents/pylock.toml" \
+  -o "verification=$documents/lock.json" --cache-dir "$out/cache" --quiet
 
 [[ -e $out/demo.key ]] || "$pratique" key generate "$out/demo" --quiet >/dev/null
 start_registry
