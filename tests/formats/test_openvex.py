@@ -26,8 +26,12 @@ def of(held: Any, identifier: str = "CVE-2026-1", **more: Any) -> Finding:
     return finding(identifier, **{**told, **more})
 
 
-def stated(before: list[Finding], after: list[Finding], *steps: Step) -> list[dict[str, Any]]:
-    document = openvex(PRODUCT, ZERO, findings(*before), findings(*after), ways.plan(steps=steps))
+def stated(
+    before: list[Finding], after: list[Finding], *steps: Step, present: frozenset[str] = frozenset()
+) -> list[dict[str, Any]]:
+    document = openvex(
+        PRODUCT, ZERO, findings(*before), findings(*after), ways.plan(steps=steps), present=present
+    )
     found: list[dict[str, Any]] = json.loads(check_openvex(document))["statements"]
     return found
 
@@ -47,6 +51,12 @@ def test_what_was_removed_is_not_present() -> None:
     (told,) = stated([of(DEMO)], [], step("remove"))
     assert (told["status"], told["justification"]) == ("not_affected", "component_not_present")
     assert told["impact_statement"] == "demo 1.0 is not in this image: its package was removed"
+
+
+@pytest.mark.parametrize("steps", [(), (step("remove"),), (step("upgrade"),)])
+def test_of_a_package_that_is_there_nothing_good_is_said(steps: tuple[Step, ...]) -> None:
+    told = stated([of(DEMO)], [], *steps, present=frozenset({DEMO.purl}))
+    assert brief(told) == [("CVE-2026-1", "under_investigation", DEMO.purl)]
 
 
 def test_what_went_with_another_package_says_so() -> None:
@@ -106,8 +116,8 @@ def test_other_ids_are_told() -> None:
 
 def test_an_order_of_findings_changes_nothing() -> None:
     several = [of(DEMO), of(COPY), of(DEMO, "CVE-2026-2"), of(package("idle", "1.0"))]
-    one = openvex(PRODUCT, ZERO, findings(*several), findings(), ways.plan())
-    assert one == openvex(PRODUCT, ZERO, findings(*several[::-1]), findings(), ways.plan())
+    one = openvex(PRODUCT, ZERO, findings(*several), findings(), ways.plan(), present=())
+    assert one == openvex(PRODUCT, ZERO, findings(*several[::-1]), findings(), ways.plan(), present=())
 
 
 def test_nothing_found_is_no_document_of_the_format() -> None:
@@ -122,7 +132,9 @@ def test_nothing_found_is_no_document_of_the_format() -> None:
 )
 def test_the_schema_refuses_what_is_wrong(change: dict[str, Any]) -> None:
     document = json.loads(
-        openvex(PRODUCT, ZERO, findings(of(DEMO)), findings(), ways.plan(steps=(step("upgrade"),)))
+        openvex(
+            PRODUCT, ZERO, findings(of(DEMO)), findings(), ways.plan(steps=(step("upgrade"),)), present=()
+        )
     )
     document["statements"][0] |= change
     with pytest.raises(PratiqueError, match="breaks its schema"):

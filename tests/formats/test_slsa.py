@@ -3,14 +3,20 @@
 import json
 from typing import Any
 
+from msgspec.structs import replace
+
 from pratique.formats.documents import digest_of_document
 from pratique.formats.slsa import provenance
 from pratique.model.digest import digest_of
+from pratique.model.inventory import Source
 from pratique.model.plan import Artifact, Step
+from pratique.policy import Policy, decide, parse_rule
 from tests.making import ways
-from tests.making.values import ZERO
+from tests.making.values import ZERO, findings
 
-ORIGINAL, USAGE = digest_of(b"original"), digest_of(b"usage")
+ORIGINAL, USAGE, POLICY = digest_of(b"original"), digest_of(b"usage"), digest_of(b"policy")
+SOURCE = Source(kind="oci", reference="oci:image", digest=ORIGINAL)
+DECISION = decide(findings(), ZERO, Policy((parse_rule("high"),), digest=POLICY), findings().created)
 WHEEL = Artifact(
     kind="wheel",
     name="a",
@@ -30,7 +36,7 @@ PLAN = ways.plan(usages=(USAGE,), steps=STEPS, keep=("kept",))
 
 def predicate(**more: Any) -> dict[str, Any]:
     proofs = (ways.proof(), ways.proof(phase="serving"))
-    found: dict[str, Any] = json.loads(provenance("oci:image", ORIGINAL, PLAN, ways.hardening(), proofs))
+    found: dict[str, Any] = json.loads(provenance(SOURCE, PLAN, ways.hardening(), proofs, DECISION))
     return {**found, **more}
 
 
@@ -49,8 +55,18 @@ def test_every_material_is_named_by_its_digest() -> None:
         "findings": ZERO,
         "proof of training": digest_of_document(ways.proof()),
         "proof of serving": digest_of_document(ways.proof(phase="serving")),
+        "policy": POLICY,
         "a-2.whl": WHEEL.digest,
     }
+
+
+def test_an_image_without_a_manifest_is_named_by_its_configuration() -> None:
+    archive = Source(kind="docker-archive", reference="a.tar")
+    bare = replace(DECISION, policy=None)
+    document = json.loads(provenance(archive, PLAN, ways.hardening(), (), bare))
+    named = {one["name"]: one["digest"] for one in document["buildDefinition"]["resolvedDependencies"]}
+    assert named["original configuration"] == {"sha256": PLAN.image.removeprefix("sha256:")}
+    assert not {"original image", "policy"} & set(named)
 
 
 def test_the_fields_that_slsa_requires_are_there() -> None:
@@ -63,5 +79,5 @@ def test_the_fields_that_slsa_requires_are_there() -> None:
 
 
 def test_the_same_inputs_are_the_same_bytes() -> None:
-    one, two = (provenance("oci:image", ORIGINAL, PLAN, ways.hardening(), ()) for _ in range(2))
+    one, two = (provenance(SOURCE, PLAN, ways.hardening(), (), DECISION) for _ in range(2))
     assert one == two

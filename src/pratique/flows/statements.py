@@ -112,6 +112,7 @@ def read_known(path: Path, image: Digest) -> Known:
         _same(listed, cleared.manifest, image)  # 2
     inventory, findings, decision = _judged(folder, "after/", image)
     before = folder.one("before/inventory.json", Inventory), folder.one("before/findings.json", Findings)
+    _same(path / "after/findings.json", findings.snapshot, before[1].snapshot)
     plan, made = folder.one("plan.json", Plan), folder.one("hardening.json", Hardening)
     _same(path / "hardening.json", made.manifest, image)
     _same(path / "hardening.json", made.plan, digest_of_document(plan))
@@ -172,10 +173,9 @@ def predicates(known: Known, image: Digest) -> Iterator[tuple[str, bytes]]:
     if known.usages:
         yield "rbom", with_usages(original, known.usages)
     if findings.findings or known.findings.findings:  # OpenVEX has no document without a statement
-        yield "vex", _vex(image, findings, known.findings, known.plan)
-    source = original.source
-    named = source.digest or known.plan.image
-    yield "provenance", provenance(source.reference, named, known.plan, known.hardening, known.proofs)
+        yield "vex", _vex(image, findings, known.plan, known)
+    made = provenance(original.source, known.plan, known.hardening, known.proofs, known.decision)
+    yield "provenance", made
 
 
 def vex_of(reference: str, documents: Path) -> bytes:
@@ -195,12 +195,13 @@ def vex_of(reference: str, documents: Path) -> bytes:
     if not (known.before[1].findings or known.findings.findings):
         what = "no finding in either image: OpenVEX has nothing to state"
         raise InputError(what, place=str(documents), remedy="Leave it out; the decision says the same")
-    return _vex(image, known.before[1], known.findings, known.plan)
+    return _vex(image, known.before[1], known.plan, known)
 
 
-def _vex(image: Digest, before: Findings, after: Findings, plan: Plan) -> bytes:
+def _vex(image: Digest, before: Findings, plan: Plan, known: Known) -> bytes:
     product = f"pkg:oci/image@{image.replace(':', '%3A')}"
-    return check_openvex(openvex(product, image, before, after, plan))
+    present = frozenset(p.purl for p in known.inventory.packages)
+    return check_openvex(openvex(product, image, before, known.findings, plan, present=present))
 
 
 def _agree(path: Path, said: str, wanted: str) -> None:

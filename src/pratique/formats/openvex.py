@@ -1,10 +1,11 @@
 """OpenVEX 0.2.0: what became of each finding of an image that a plan was carried out on.
 
 A finding that is gone is ``fixed`` where its package was replaced, and ``not_affected`` because the component is not
-present where its package was removed. What is still found is ``affected``, with what can be done.
+present where its package was removed. What is still found is ``affected``, with what can be done. A finding that is gone
+while its package is there is ``under_investigation``: nothing good is said of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -24,9 +25,12 @@ class _Vex(NamedTuple):
     image: Digest
     now: datetime
     done: Mapping[str, str]
+    present: Collection[str]
 
     def gone(self, finding: Finding) -> dict[str, Any]:
         """Return what became of a finding that is there no more."""
+        if finding.purl in self.present:
+            return {**self._about(finding), "status": "under_investigation"}
         action = self.done.get(finding.package, "")
         if action == "upgrade":
             return {**self._about(finding), "status": "fixed"}
@@ -55,7 +59,9 @@ class _Vex(NamedTuple):
         return {"vulnerability": vulnerability, "products": [product], "timestamp": _time(self.now)}
 
 
-def openvex(product: str, image: Digest, before: Findings, after: Findings, plan: Plan) -> bytes:
+def openvex(
+    product: str, image: Digest, before: Findings, after: Findings, plan: Plan, *, present: Collection[str]
+) -> bytes:
     """Return the document about a new image; the same inputs give the same bytes.
 
     Args:
@@ -64,11 +70,10 @@ def openvex(product: str, image: Digest, before: Findings, after: Findings, plan
         before: findings of the image that it was made from.
         after: its own findings.
         plan: that was carried out.
+        present: package URLs of what is in the new image.
     """
-    vex = _Vex(product, image, after.created, {s.package: s.action for s in plan.steps})
-    left = {
-        (f.name, f.id) for f in after.findings
-    }  # of a package that is still affected nothing good is said
+    vex = _Vex(product, image, after.created, {s.package: s.action for s in plan.steps}, present)
+    left = {(f.name, f.id) for f in after.findings}  # of a package still affected nothing good is said
     statements = [vex.gone(f) for f in _once(before) if (f.name, f.id) not in left]
     statements += [vex.affected(f) for f in _once(after)]
     return encode(
