@@ -7,7 +7,7 @@ out=${1:?usage: demo/seal.sh OUTDIR PRATIQUE} pratique=${2:?usage: demo/seal.sh 
 here=$(dirname "$0")
 documents=$out/documents store=$out/fleet.sqlite
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*" | sed "$([[ -t 1 ]] || echo 's/\x1b\[[0-9;]*m//g')"; }
+say() { printf '\n%s\n' "$*"; }
 
 # An answer that is no error has a code of its own, as a refusal has; any other one ends the demo.
 answered() { # answered CODE COMMAND...
@@ -37,7 +37,7 @@ start_registry() {
   exit 1
 }
 
-say "Pins: the locks hold; the new image gets one of its own, and every file in it is that of a locked wheel"
+say "Pins: the locks hold; the new image gets one of its own, and its files are compared with the locked wheels"
 answered 0 "$pratique" lock check "$here"/{requirements,notebook,tools}.txt
 "$pratique" lock image "oci:$out/clear:latest" -o "$documents/pylock.toml" --cache-dir "$out/cache" --quiet
 answered 3 "$pratique" lock verify "oci:$out/clear:latest" --lock "$documents/pylock.toml" \
@@ -62,7 +62,7 @@ answered "$admitted" "$pratique" gate "$image:clear" --policy "$out/policy.toml"
 
 say "Keep a record; then an advisory comes (made up, for numpy), and the stored decision turns"
 rm -f "$store"
-"$pratique" fleet add "$documents"/before/*.json "$documents"/after/*n*.json "$documents"/usage-*.json \
+"$pratique" fleet add "$documents"/{before,after}/{inventory,findings,decision}.json "$documents"/usage-*.json \
   --store "$store" >/dev/null
 "$pratique" db import "$here/../data/advisories" "$here/later" --cache-dir "$out/later" --quiet --format json >/dev/null
 answered 2 "$pratique" rescan --policy "$out/policy.toml" --store "$store" --cache-dir "$out/later"

@@ -30,11 +30,13 @@ from pratique.model.finding import (
     Verdict,
 )
 from pratique.model.finding import Work as WorkState
-from pratique.model.inventory import Gap
+from pratique.model.inventory import Gap, GapKind
 
 DEFAULT_MAX_AGE = timedelta(days=7)
 _AGE = re.compile(r"(\d{1,5})([dh])")
 _EPSS = re.compile(r"epss>(0|0?\.\d{1,6})")
+_GATE: GapKind = "lock-coverage"
+"""The gap that only the gate sees."""
 _RANKED = LEVELS[: LEVELS.index("none")]
 
 
@@ -219,17 +221,19 @@ class Asked(NamedTuple):
     Attributes:
         image: digest of the manifest.
         now: UTC.
+        locks: what comparisons with a lock came to that the decision names.
     """
 
     image: Digest
     now: datetime
+    locks: tuple[str, ...] = ()
 
 
 def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[str]:
     """Return why an image with a verified decision is not let in; empty where it is.
 
     The decision has to be about this image, by this policy, a pass, young enough, and proven where that is required; what
-    somebody answered for then has to be answered for today.
+    somebody answered for then has to be answered for today. So has what could not be compared with a lock, where it was.
     """
     decision = signed.decision
     reasons = []
@@ -242,7 +246,15 @@ def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[str]:
     reasons += _untimely(decision, asked.now, policy.max_age)
     if policy.proof and decision.work not in {"proven", "not hardened"}:
         reasons.append(f"its work is {decision.work}")
-    return reasons
+    return [*reasons, *_unlocked(asked, policy)]
+
+
+def _unlocked(asked: Asked, policy: Policy) -> Iterator[str]:
+    if "different" in asked.locks:
+        yield "files of the image are not those of its lock"
+    answered = (a for a in policy.acceptances if a.gap == _GATE and a.packages == "*" and not a.subject)
+    if "incomplete" in asked.locks and not any(a.until >= asked.now.date() for a in answered):
+        yield f"not all of the image was compared with its lock, and nobody accepts the gap {_GATE}"
 
 
 def _untimely(decision: Decision, now: datetime, most: timedelta) -> Iterator[str]:
@@ -391,5 +403,5 @@ def _unused(policy: Policy, gaps: tuple[OpenGap, ...], now: datetime) -> Iterato
         name = f"{acceptance.gap} ({acceptance.owner}, until {acceptance.until})"
         if acceptance.until < now.date():
             yield f"{name}: has ended"
-        elif acceptance not in used:
+        elif acceptance not in used and acceptance.gap != _GATE:
             yield f"{name}: matched no gap"

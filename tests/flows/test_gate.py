@@ -270,8 +270,81 @@ def test_a_signed_decision_that_cannot_be_read_lets_nothing_in(
     if isinstance(change.get("decision"), dict):
         change = {"decision": {**found["decision"], **change["decision"]}}
     signed(attested, {**found, **change})
-    with pytest.raises(InputError, match=r"not a decision|without a time zone"):
+    with pytest.raises(InputError, match=r"not what its type|without a time zone"):
         asked(attested)
+
+
+def compared(way: Cleared, verdict: str) -> None:
+    """Put a comparison with a lock beside the documents."""
+    document = {
+        "schema": "pratique.pins-verification/1",
+        "tool": "0",
+        "created": "2026-11-24T12:00:00Z",
+        "clock": "system",
+        "image": {"kind": "oci", "reference": way.reference, "digest": way.image},
+        "locks": [],
+        "verdict": verdict,
+        "distributions": [],
+        "deviations": [],
+        "unchecked": [],
+    }
+    (way.documents / "lock.json").write_text(json.dumps(document))
+
+
+ACCEPTED = """
+[[accept-gaps]]
+gap = "lock-coverage"
+reason = "files of Debian packages"
+owner = "me"
+until = {until}
+"""
+
+
+@pytest.mark.parametrize(
+    ("verdict", "until", "why"),
+    [
+        ("same", "", ""),
+        ("different", "2099-01-01", "files of the image are not those of its lock"),
+        ("incomplete", "", "nobody accepts the gap lock-coverage"),
+        ("incomplete", "2001-01-01", "nobody accepts the gap lock-coverage"),
+        ("incomplete", "2099-01-01", ""),
+    ],
+)
+def test_what_a_comparison_with_the_lock_came_to_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verdict: str, until: str, why: str
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", scans.EPOCH)
+    policy = cleared.POLICY.replace('"provenance"', '"provenance", "lock"')
+    assert policy != cleared.POLICY
+    way = cleared.make(tmp_path, policy + (ACCEPTED.format(until=until) if until else ""))
+    compared(way, verdict)
+    way.attest()
+    answer = asked(way)
+    assert answer.admitted == (not why)
+    assert why in " ".join(answer.reasons)
+
+
+def test_a_comparison_that_says_nothing_lets_nothing_in(attested: Cleared) -> None:
+    compared(attested, "same")
+    attested.attest()
+    lock = bundles(attested)[TYPES["lock"]]
+    odd = {**predicate_of(lock)["predicate"], "verdict": "fine"}
+    signed(attested, odd, type_=TYPES["lock"])
+    assert asked(attested).admitted  # no decision names it
+    found = later(attested)
+    statement = Statement((Subject("latest", attested.image),), TYPES["lock"], None)
+    bundle = make_bundle(PAYLOAD_TYPE, encode_statement(statement, encode(odd)), keys.key(1))
+    found["statements"] = [{"type": TYPES["lock"], "bundle": digest_of(bundle)}]
+    signed(attested, found)
+    with pytest.raises(InputError, match="not what its type"):
+        asked(attested)
+
+
+def test_where_a_statement_alone_is_missing_it_has_to_be_signed_again(attested: Cleared) -> None:
+    without(attested, manifest_of(attested, bundles(attested)[TYPES["vex"]]))
+    assert asked(attested).remedy == (
+        f"pratique attest {attested.reference} --all --documents FOLDER --key KEY"
+    )
 
 
 def test_a_decision_of_the_user_s_own_is_attached_as_such(way: Cleared) -> None:

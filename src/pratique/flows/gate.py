@@ -3,8 +3,10 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from pratique import __version__
 from pratique.attest import PublicKey, Verified, load_public
@@ -20,6 +22,8 @@ from pratique.policy import Asked, Policy, admit, parse_policy
 from pratique.storage import read_whole
 
 _POLICY = 1 << 20
+_REMEDY = "Use the version of Pratique that signed it, or attest the image again in a new layout"
+T = TypeVar("T")
 
 
 def gate(reference: str, policy_file: str) -> Admission:
@@ -40,19 +44,22 @@ def gate(reference: str, policy_file: str) -> Admission:
     keys = _keys(policy, Path(policy_file).parent)
     about = open_statements(reference)  # 1
     believed, refused = believe(about, keys)  # 2
-    judged = [(v, _reasons(d, believed, policy, Asked(about.image, clock.now))) for v, d in _newest(believed)]
-    newest, reasons = max(judged, key=lambda j: (bool(j[1]), j[0].bundle), default=(None, [_nobody(refused)]))
-    remedy = f"{shlex.join(['pratique', 'clear', reference, '--to', 'oci:FOLDER', '--policy', policy_file])}, then pratique attest"
+    judged = [
+        (v, _judged(d, believed, policy, Asked(about.image, clock.now, _locks(d, believed))))
+        for v, d in _newest(believed)
+    ]
+    nobody = _Judged((_nobody(refused),), ())
+    newest, found = max(judged, key=lambda j: (bool(j[1].reasons), j[0].bundle), default=(None, nobody))
     return Admission(
         tool=__version__,
         created=clock.now,
         clock=clock.source,
         reference=reference,
         image=about.image,
-        admitted=not reasons,
+        admitted=not found.reasons,
         signed=bool(believed or refused),
-        reasons=tuple(reasons),
-        remedy=remedy if reasons else "",
+        reasons=found.reasons,
+        remedy=_remedy(found, reference, policy_file) if found.reasons else "",
         policy=digest_of(data),
         decision=newest.bundle if newest else None,
         signer=_signer(newest, keys) if newest else "",
@@ -60,17 +67,53 @@ def gate(reference: str, policy_file: str) -> Admission:
     )
 
 
-def _reasons(
+class _Judged(NamedTuple):
+    """Why an image is not let in: what speaks against it, and which statements are missing."""
+
+    against: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """All of it."""
+        return self.against + self.missing
+
+
+def _judged(
     signed: SignedDecision, believed: Mapping[Digest, Verified], policy: Policy, asked: Asked
-) -> list[str]:
+) -> _Judged:
     missing = [one.type for one in signed.statements if not _is_there(one, believed)]
     named = {one.type for one in signed.statements if _is_there(one, believed)}
     required = [(name, TYPES.get(name, name)) for name in policy.statements]
-    return [
-        *(f"the decision names a statement that is not there, or not verified: {kind}" for kind in missing),
-        *admit(signed, asked, policy),
-        *(f"no signed {name} that the decision names" for name, kind in required if kind not in named),
-    ]
+    return _Judged(
+        tuple(admit(signed, asked, policy)),
+        (
+            *(f"the decision names a statement that is not there, or not verified: {t}" for t in missing),
+            *(f"no signed {name} that the decision names" for name, kind in required if kind not in named),
+        ),
+    )
+
+
+def _remedy(found: _Judged, reference: str, policy_file: str) -> str:
+    """Return the command that mends it: where statements alone are missing nothing has to be done anew but to sign."""
+    if not found.against:
+        return shlex.join(["pratique", "attest", reference, "--all", "--documents", "FOLDER", "--key", "KEY"])
+    return shlex.join(
+        ["pratique", "clear", reference, "--to", "oci:FOLDER:TAG", "--policy", policy_file, "--key", "KEY"]
+    )
+
+
+def _locks(signed: SignedDecision, believed: Mapping[Digest, Verified]) -> tuple[str, ...]:
+    """Return what the comparisons with a lock came to that a decision names."""
+    named = (believed[one.bundle] for one in signed.statements if _is_there(one, believed))
+    kind = TYPES["lock"]
+    return tuple(_predicate(v, _Lock).verdict for v in named if v.statement.predicate_type == kind)
+
+
+class _Lock(Struct, frozen=True):
+    """What the gate reads of a comparison with a lock."""
+
+    verdict: Literal["same", "different", "incomplete"]
 
 
 def _is_there(named: Reference, believed: Mapping[Digest, Verified]) -> bool:
@@ -101,14 +144,18 @@ def _newest(believed: Mapping[Digest, Verified]) -> list[tuple[Verified, SignedD
 
 
 def _decision(verified: Verified) -> SignedDecision:
-    remedy = "Use the version of Pratique that signed it, or attest the image again in a new layout"
-    try:
-        signed = msgspec.convert(verified.statement.predicate, SignedDecision)
-    except msgspec.ValidationError as error:
-        raise InputError(f"not a decision ({error})", place=verified.bundle, remedy=remedy) from error
+    signed = _predicate(verified, SignedDecision)
     if signed.decision.created.tzinfo is None:
-        raise InputError("a decision without a time zone", place=verified.bundle, remedy=remedy)
+        raise InputError("a decision without a time zone", place=verified.bundle, remedy=_REMEDY)
     return signed
+
+
+def _predicate(verified: Verified, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(verified.statement.predicate, kind)
+    except msgspec.ValidationError as error:
+        what = f"not what its type {verified.statement.predicate_type} says ({error})"
+        raise InputError(what, place=verified.bundle, remedy=_REMEDY) from error
 
 
 def _nobody(refused: list[Refused]) -> str:

@@ -24,6 +24,7 @@ GapKind = Literal[
     "version-not-understood",
     "unrated",
     "no-scores",
+    "lock-coverage",
 ]
 """Why an answer is not whole; a policy accepts gaps by these names."""
 
