@@ -73,6 +73,12 @@ def test_what_was_changed_is_left_out(world: World) -> None:
     assert tomllib.loads(found.text)["tool"]["pratique"]["left-out"][0]["name"] == "beta"
 
 
+def test_what_cannot_be_read_is_left_out(world: World) -> None:
+    path = f"{SITE}/beta/__init__.py"
+    world.files[path] = world.files[path]._replace(kind=b"S")
+    assert [name for name, _ in left(world.lock())] == ["beta"]
+
+
 def test_what_came_from_elsewhere_is_not_asked_for(world: World) -> None:
     world.put(f"{SITE}/beta-1.0.dist-info/direct_url.json", b"{}")
     found = world.lock()
@@ -102,5 +108,5 @@ def test_an_image_of_which_nothing_can_be_locked(world: World) -> None:
         world.lock()
     (world.folder / "image").rename(world.folder / "before")
     world.files = {"etc/os-release": world.files["etc/os-release"]}
-    with pytest.raises(UnsupportedError, match="no Python distributions"):
+    with pytest.raises(UnsupportedError, match="no Python with distributions"):
         world.lock()

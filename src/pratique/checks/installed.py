@@ -1,7 +1,7 @@
 """Installed Python files compared with what locked wheels lay; what no wheel accounts for is told, never passed over.
 
-Works on facts: digests of the image's files, its scripts and its byte code. The wheel's own bytes are the truth; RECORD and
-what else an image says of itself is not asked.
+Works on facts: digests of the image's files, its scripts and its byte code. What the wheel lays is the truth; the RECORD in
+the image, and what else it says of itself, is not asked.
 """
 
 import posixpath
@@ -77,6 +77,7 @@ class Comparison:
         self._places: dict[str, Place] = {}
         self._unchecked: dict[str, list[str]] = defaultdict(list)
         self._deviations: list[Deviation] = []
+        self._unread = 0
 
     def levels(self, path: str) -> tuple[int, ...]:
         """Return in which optimisations the image has byte code of a source that is to be compared."""
@@ -94,9 +95,9 @@ class Comparison:
         return sum(self._file(package, file, place) for file in laid if file.path not in free)
 
     @property
-    def deviating(self) -> int:
-        """Return how many deviations were noted so far."""
-        return len(self._deviations)
+    def doubts(self) -> int:
+        """Return how many deviations were noted so far, and files of wheels that could not be read."""
+        return len(self._deviations) + self._unread
 
     def unlocked(self, package: Package) -> None:
         """Note a distribution that the lock does not name."""
@@ -182,6 +183,7 @@ class Comparison:
             return True
         if isinstance(found, Unread) or found is None:
             self._unchecked[found.reason if found else "no content was read"].append(path)
+            self._unread += 1
             return False
         digests = (laid.digest, found)
         if _source(path) in self._laid:  # an installer compiled it anew: judged with its source

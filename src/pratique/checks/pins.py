@@ -40,7 +40,8 @@ _REMEDIES: Mapping[Code, str] = {
     "PIN-14": "Name the one pre-release that is wanted, with ==",
     "PIN-15": "Write it as the format's own documentation does, or take it out",
 }
-_USERINFO = re.compile(r"//[^/@\s]{1,4096}@")
+_USERINFO = re.compile(r"//[^/\s]{1,4096}@")
+_QUERY = re.compile(r"(?<=\?)\S{1,65536}")
 _SOURCES = {"--index-url", "--extra-index-url", "--find-links", "--trusted-host", "--no-index"}
 
 
@@ -60,7 +61,7 @@ def fault(code: Code, place: tuple[str, int], subject: str, text: str, *, note: 
         level="note" if note else "refused",
         file=place[0],
         line=place[1],
-        subject=_USERINFO.sub("//***@", subject)[:120],
+        subject=_QUERY.sub("***", _USERINFO.sub("//***@", subject))[:120],
         text=text,
         remedy=_REMEDIES[code],
     )

@@ -13,8 +13,8 @@ from pratique.ecosystems.python import normalise
 from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.setting import Setting
-from pratique.flows.wheels import OpenWheels, WheelComparison, Wheels, file_tags, tags
-from pratique.harden import PythonTarget, python_target
+from pratique.flows.wheels import OpenWheels, WheelComparison, Wheels, file_tags, tags, target_of
+from pratique.harden import PythonTarget
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
 from pratique.model.inventory import Package
 from pratique.repositories.python import LockedWheel, PythonIndex
@@ -64,12 +64,7 @@ def lock_image(
         PratiqueError: the image cannot be read.
     """
     taken = take_inventory(image, platform, here, progress, CONTENTS)  # 1
-    packages = taken.inventory.packages
-    target = python_target(taken.inventory, [p.id for p in packages])
-    if target is None:
-        raise UnsupportedError(
-            "the image has no Python distributions", place=image, remedy="Name another image"
-        )
+    target = target_of(taken)
     search = _Search(taken, target, here)
     chosen = [p for p in target.packages.values() if search.asks(p)]
     with open_wheels(target.version, target.platform) as wheels:
@@ -129,12 +124,12 @@ class _Search:
 
     def _differs(self, package: Package, wheel: Path) -> str:
         """Return how what is installed differs from a wheel; empty where it does not."""
-        before = self._against.found.deviating
+        before = self._against.found.doubts
         try:
             self._against.compare(package, wheel)
         except (InputError, UnsupportedError, UntrustedError, UnavailableError) as error:
             return f"it cannot be taken apart: {error.what}"
-        count = self._against.found.deviating - before
+        count = self._against.found.doubts - before
         return f"{count:,} of its files are not there as it has them" if count else ""
 
 

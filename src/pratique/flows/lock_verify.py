@@ -17,8 +17,8 @@ from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.lock import check_locks
 from pratique.flows.setting import Setting
-from pratique.flows.wheels import OpenWheels, WheelComparison, file_tags, tags
-from pratique.harden import PythonTarget, python_target
+from pratique.flows.wheels import OpenWheels, WheelComparison, file_tags, tags, target_of
+from pratique.harden import PythonTarget
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
 from pratique.model.inventory import Package
@@ -68,13 +68,14 @@ def verify_image(
         InputError: the lock does not hold by itself.
         UntrustedError: an index sends other bytes than the lock names.
         UnavailableError: an index cannot be asked.
+        UnsupportedError: the image has no Python with distributions.
         PratiqueError: the image cannot be read.
     """
     pins = _sound(check_locks(question.locks, question.root, here.clock))  # 1
     taken = take_inventory(question.image, question.platform, here, progress, CONTENTS)  # 2
     packages = taken.inventory.packages
     comparison = Comparison(taken.tree, packages)
-    target = python_target(taken.inventory, [p.id for p in packages])
+    target = target_of(taken)
     against = WheelComparison(taken, target, comparison, here.cache)
     wanted = _wanted(taken, pins, target, comparison)
     found = _find(wanted, taken, target, here, open_wheels)  # 3
@@ -104,7 +105,7 @@ def _sound(pins: Pins) -> Pins:
     return pins
 
 
-def _wanted(taken: Taken, pins: Pins, target: PythonTarget | None, comparison: Comparison) -> list[_Wanted]:
+def _wanted(taken: Taken, pins: Pins, target: PythonTarget, comparison: Comparison) -> list[_Wanted]:
     """Return the distributions to compare; what is not locked, or locked and not there, is noted."""
     by_name: dict[str, list[Pin]] = defaultdict(list)
     for pin in pins.pins:
@@ -133,12 +134,11 @@ def _is_version(pin: Pin, package: Package) -> bool:
         return pin.version == package.version
 
 
-def _applies(pin: Pin, target: PythonTarget | None) -> bool:
+def _applies(pin: Pin, target: PythonTarget) -> bool:
     """Say whether a pin is for the image's Python; one for an extra or group is not missed."""
     if not pin.marker:
         return True
-    machine = (target.platform if target else "").partition("-")[0] or "x86_64"
-    environment = marker_environment(target.version if target else "3.11", machine)
+    environment = marker_environment(target.version, target.platform.partition("-")[0] or "x86_64")
     try:
         return Marker(pin.marker).evaluate({**environment, "extra": ""})
     except (UndefinedComparison, UndefinedEnvironmentName, ValueError, KeyError, TypeError):
@@ -148,7 +148,7 @@ def _applies(pin: Pin, target: PythonTarget | None) -> bool:
 def _find(
     wanted: Sequence[_Wanted],
     taken: Taken,
-    target: PythonTarget | None,
+    target: PythonTarget,
     here: Setting,
     open_wheels: OpenWheels,
 ) -> dict[str, Path]:
@@ -161,12 +161,6 @@ def _find(
     left = [each for each in wanted if each.digests and each.package.id not in found]
     if not left:
         return found
-    if target is None:
-        raise UnsupportedError(
-            "the image has no Python distributions",
-            place=taken.inventory.source.reference,
-            remedy="Name another image",
-        )
     with open_wheels(target.version, target.platform) as wheels:
         offered = wheels.offered((each.package.name, each.package.version) for each in left)
         for each in left:

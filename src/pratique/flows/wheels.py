@@ -10,7 +10,7 @@ from pratique.checks.installed import Comparison, Laid, Place
 from pratique.ecosystems.wheel import WheelName
 from pratique.flows.compiled import Outlines
 from pratique.flows.inventory import Taken
-from pratique.harden import Places, PythonHome, PythonTarget, listed_files, python_home
+from pratique.harden import Places, PythonHome, PythonTarget, listed_files, python_home, python_target
 from pratique.model.digest import Digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.inventory import Package
@@ -48,7 +48,7 @@ class WheelComparison(NamedTuple):
     """An image that is compared with wheels: what was read of it, its Python, what was found so far, and our cache."""
 
     taken: Taken
-    target: PythonTarget | None
+    target: PythonTarget
     found: Comparison
     cache: Path
 
@@ -79,7 +79,23 @@ def laid(wheel: Path, places: Places, comparison: Comparison, outlines: Outlines
         yield Laid(file.path, file.digest, script or b"", code)
 
 
-def home(package: Package, taken: Taken, target: PythonTarget | None) -> PythonHome:
+def target_of(taken: Taken) -> PythonTarget:
+    """Return the Python of an image.
+
+    Raises:
+        UnsupportedError: no distribution lies where a Python would look; nothing could be compared.
+    """
+    target = python_target(taken.inventory, [p.id for p in taken.inventory.packages])
+    if target is None:
+        raise UnsupportedError(
+            "no Python with distributions is in the image",
+            place=taken.inventory.source.reference,
+            remedy="Name an image that has a site-packages or dist-packages folder with distributions",
+        )
+    return target
+
+
+def home(package: Package, taken: Taken, target: PythonTarget) -> PythonHome:
     """Return where a distribution's files belong; in a ``--target`` folder all of them lie below it."""
     site = dirname(package.path)
     try:
@@ -88,9 +104,9 @@ def home(package: Package, taken: Taken, target: PythonTarget | None) -> PythonH
         return PythonHome(site, site, _program(taken, target))
 
 
-def _program(taken: Taken, target: PythonTarget | None) -> str:
+def _program(taken: Taken, target: PythonTarget) -> str:
     """Return the interpreter of the image's Python, wherever its own distributions lie."""
-    for package in target.packages.values() if target else ():
+    for package in target.packages.values():
         try:
             return python_home(dirname(package.path), taken.tree).program
         except UnsupportedError:
