@@ -85,11 +85,11 @@ def test_an_address_of_sources_is_built(tmp_path: Path) -> None:
     assert "secret" not in str(found.faults)
 
 
-@pytest.mark.parametrize("before", ["me:secret@", "me:p@secret@", "secret@", ""])
-def test_nothing_secret_of_an_address_is_shown(tmp_path: Path, before: str) -> None:
-    found = requirements(tmp_path, f"x @ https://{before}h.invalid/x-1.tar.gz?sig=secret&t=secret {H}\n")
+@pytest.mark.parametrize("before", ["me:hunter2@", "me:p@hunter2@", "hunter2@", ""])
+def test_nothing_private_of_an_address_is_shown(tmp_path: Path, before: str) -> None:
+    found = requirements(tmp_path, f"x @ https://{before}h.invalid/x-1.tar.gz?sig=hunter2&t=hunter2 {H}\n")
     assert "h.invalid/x-1.tar.gz?***" in found.faults[0].subject
-    assert "secret" not in str(found.faults)
+    assert "hunter2" not in str(found.faults)
 
 
 def test_a_hash_in_constraints_alone(tmp_path: Path) -> None:
