@@ -14,7 +14,7 @@ from pratique.attest import (
     verify,
 )
 from pratique.attest.keys import LIMIT
-from pratique.flows.statements import TYPES, predicates, read_known
+from pratique.flows.statements import TYPES, predicate_type, predicates, read_known
 from pratique.formats import strict_json
 from pratique.formats.documents import encode, read
 from pratique.image import Attachment, Statements, open_statements
@@ -55,7 +55,7 @@ def attest_one(reference: str, kind: str, predicate: Path, key: Path, passphrase
     signer = load_private(read_whole(key, LIMIT), passphrase, str(key))
     data = read_whole(predicate, _PREDICATE)
     strict_json.loads(data, place=str(predicate))
-    named = TYPES.get(kind, kind)
+    named = predicate_type(kind)
     if named == TYPES["decision"]:  # one that nobody can read would keep every gate shut
         signed = read(data, SignedDecision, str(predicate))
         if signed.image != about.image or signed.decision.created.tzinfo is None:

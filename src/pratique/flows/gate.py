@@ -12,7 +12,7 @@ from pratique import __version__
 from pratique.attest import PublicKey, Verified, load_public
 from pratique.attest.keys import LIMIT
 from pratique.flows.clock import read_clock
-from pratique.flows.statements import TYPES
+from pratique.flows.statements import TYPES, predicate_type
 from pratique.flows.verify import believe
 from pratique.image import open_statements
 from pratique.model.admission import Admission, Reference, Refused, SignedDecision
@@ -84,7 +84,7 @@ def _judged(
 ) -> _Judged:
     missing = [one.type for one in signed.statements if not _is_there(one, believed)]
     named = {one.type for one in signed.statements if _is_there(one, believed)}
-    required = [(name, TYPES.get(name, name)) for name in policy.statements]
+    required = [(name, predicate_type(name, "require-statements")) for name in policy.statements]
     return _Judged(
         tuple(admit(signed, asked, policy)),
         (
@@ -126,9 +126,6 @@ def _keys(policy: Policy, folder: Path) -> dict[str, PublicKey]:
         raise InputError(
             "a policy without a signer lets nothing in", place="signers", remedy="Name a public key"
         )
-    if unknown := [name for name in policy.statements if name not in TYPES and ":" not in name]:
-        what, remedy = f"not a statement: {unknown[0][:60]!r}", f"Use {', '.join(TYPES)} or a URI"
-        raise InputError(what, place="require-statements", remedy=remedy)
     return {
         name: load_public(read_whole(folder / path, LIMIT), str(folder / path))
         for name, path in policy.signers.items()

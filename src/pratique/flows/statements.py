@@ -13,7 +13,7 @@ from pratique.formats.slsa import provenance
 from pratique.image import open_statements
 from pratique.model.clearance import Clearance
 from pratique.model.digest import Digest, digest_of
-from pratique.model.errors import InputError
+from pratique.model.errors import InputError, UsageError
 from pratique.model.finding import Decision, Findings
 from pratique.model.hardening import Hardening
 from pratique.model.inventory import Inventory
@@ -38,6 +38,18 @@ TYPES = {
 _LIMIT = 256 << 20
 _REMEDY = "Name the folder that the image's own documents were written to"
 T = TypeVar("T")
+
+
+def predicate_type(name: str, place: str = "--type") -> str:
+    """Return the predicate type of a short name; a URI is one itself.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if name not in TYPES and ":" not in name:
+        remedy = f"Use {', '.join(TYPES)} or a URI"
+        raise UsageError(f"not a statement: {name[:60]!r}", place=place, remedy=remedy)
+    return TYPES.get(name, name)
 
 
 class Known(NamedTuple):

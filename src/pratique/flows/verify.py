@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pratique.attest import MEDIA_TYPE, PublicKey, Verified, load_public, verify
 from pratique.attest.keys import LIMIT
-from pratique.flows.statements import TYPES
+from pratique.flows.statements import predicate_type
 from pratique.image import Statements, open_image, open_statements
 from pratique.model.admission import Believed, Refused, Verification
 from pratique.model.digest import Digest, digest_of
@@ -19,13 +19,14 @@ def verify_image(reference: str, keys: list[Path], kind: str, *, blobs: bool) ->
     Raises:
         UntrustedError: the image itself is not what its manifest promises.
         InputError: a key cannot be used.
+        UsageError: there is no such kind of statement.
     """
+    wanted = predicate_type(kind) if kind else ""
     about = open_statements(reference)
     trusted = [load_public(read_whole(path, LIMIT), str(path)) for path in keys]
     believed, refused = believe(about, {str(i): key for i, key in enumerate(trusted)})
     if blobs:
         _read_layers(reference, about.image)
-    wanted = TYPES.get(kind, kind)
     asked = [v for v in believed.values() if wanted in {"", v.statement.predicate_type}]
     return Verification(
         image=about.image,
