@@ -1,16 +1,15 @@
 """The program on the demo image: the demo's screen, its documents, and broken copies of the image."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import pratique
+from tests.making.copied import blob, copied, index, manifest, replaced
 
 
 def test_the_same_inputs_give_the_same_bytes(demo_image: Path, database: Path, tmp_path: Path) -> None:
@@ -48,31 +47,6 @@ def test_a_scan_writes_nowhere_but_where_it_was_told(
     ]
     assert any(str(tmp_path) in line for line in writes)
     assert stray == []
-
-
-def copied(image: Path, folder: Path) -> Path:
-    shutil.copytree(image, folder, copy_function=lambda source, target: Path(target).hardlink_to(source))
-    return folder
-
-
-def index(layout: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((layout / "index.json").read_bytes())
-    return document
-
-
-def manifest(layout: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(blob(layout, index(layout)["manifests"][0]["digest"]).read_bytes())
-    return document
-
-
-def blob(layout: Path, digest: str) -> Path:
-    return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-def replaced(path: Path, data: bytes) -> None:
-    """Write a file anew, so that its other names keep the old content."""
-    path.unlink()
-    path.write_bytes(data)
 
 
 def cut_layer(layout: Path) -> None:

@@ -158,6 +158,18 @@ TAMPERINGS: dict[str, tuple[Callable[[World], object], tuple[str, str]]] = {
         lambda w: w.put("usr/local/lib/python3.11/usercustomize.py", EVIL),
         ("start-up hook", "usr/local/lib/python3.11/usercustomize.py"),
     ),
+    "sitecustomize as a folder beside the standard library": (
+        lambda w: w.put("usr/local/lib/python3.11/sitecustomize/__init__.py", EVIL),
+        ("start-up hook", "usr/local/lib/python3.11/sitecustomize/__init__.py"),
+    ),
+    "byte code of sitecustomize beside the standard library": (
+        lambda w: w.put(cache("usr/local/lib/python3.11/sitecustomize.py"), compiled(EVIL, flags=1)),
+        ("start-up hook", cache("usr/local/lib/python3.11/sitecustomize.py")),
+    ),
+    "an archive before the standard library": (
+        lambda w: w.put("usr/local/lib/python311.zip", b"PK"),
+        ("start-up hook", "usr/local/lib/python311.zip"),
+    ),
     "sitecustomize of another folder": (
         lambda w: w.put("usr/lib/python3/dist-packages/sitecustomize.py", EVIL),
         ("start-up hook", "usr/lib/python3/dist-packages/sitecustomize.py"),
@@ -292,6 +304,21 @@ def test_what_debian_owns_is_not_checked(world: World) -> None:
     world.put(cache(path), b"whatever")
     result = world.verify()
     assert (result.verdict, result.unchecked[0].count) == ("incomplete", 2)
+
+
+def test_what_debian_cannot_own_is_told_whatever_its_list_says(world: World) -> None:
+    hook, module, command = f"{SITE}/zz.pth", f"{SITE}/evil.py", f"{BIN}/evil"
+    world.files["list"] = file_list("libc6", hook, module, command, cache(CORE))
+    world.put(hook, b"import os")
+    world.put(module, EVIL)
+    world.put(command, f"#!/{PYTHON}\nimport evil\n".encode())
+    world.put(cache(CORE), compiled(EVIL))
+    assert found(world.verify()) == [
+        ("added", command),
+        ("byte code", cache(CORE)),
+        ("added", module),
+        ("start-up hook", hook),
+    ]
 
 
 def test_a_lock_that_does_not_hold(world: World) -> None:

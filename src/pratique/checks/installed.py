@@ -23,11 +23,21 @@ _FREE = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json",
 """What installers write of their own into a metadata folder; none of it is run."""
 
 _SITE = re.compile(r"(?:.*/)?lib/python3(?:\.\d+)?/(?:site|dist)-packages")
-_LIBRARY = re.compile(r"(?:.*/)?lib/python3(?:\.\d+)?/")
-_HOOK = re.compile(r"(?:.*/)?(?:[^/]+\.pth|(?:sitecustomize|usercustomize)\.(?:py|pyc|so|[^/]+\.so))")
+_LIBRARY = re.compile(r"(?:.*/)?lib/python3(?:(?:\.\d+)?/|\d+\.zip$)")
+_CUSTOM = r"(?:sitecustomize|usercustomize)"
+_HOOK = re.compile(
+    rf"(?:.*/)?(?:[^/]+\.pth|{_CUSTOM}(?:/__init__)?\.(?:py|pyc|so|[^/]+\.so)|__pycache__/{_CUSTOM}\.[^/]+\.pyc"
+    r"|lib/python3\d+\.zip)"
+)
+"""What Python runs at every start: also as a folder, which comes before a file, and as byte code, which comes before its
+source; and the archive that it looks into before its own library."""
+
 _RENAMED = re.compile(r"(?:pip|easy_install)-?[0-9.]+")
 _NUMBERED = re.compile(r"-?[0-9.]+")
 _EXAMPLES = 5
+_LOCAL = "usr/local/"
+"""No Debian package places a file there (Debian Policy 9.1.2): a list of files that says so is not believed."""
+
 _DEBIAN = "owned by Debian packages, which no lock of Python packages names"
 _BESIDE = "in no locked wheel, beside distributions in a folder of another name than site-packages"
 _LOADED = (".py", ".pyc", ".pyd", ".so", ".pth", ".zip", ".egg", ".whl")
@@ -66,7 +76,7 @@ class Comparison:
 
     def __init__(self, tree: Tree, packages: Sequence[Package]) -> None:
         self._tree = tree
-        self._debian = {path for p in packages if p.type == "deb" for path in p.files}
+        self._debian = {f for p in packages if p.type == "deb" for f in p.files if not f.startswith(_LOCAL)}
         self._top = [p for p in packages if p.type == "pypi" and not p.vendored_in]
         self._code, self._metadata = _byte_code(tree), _metadata(tree, {p.path for p in self._top})
         self._seen: set[str] = set()
