@@ -235,7 +235,7 @@ def test_a_failing_statement_attaches_nothing(way: Cleared) -> None:
         ("https://example.org/a", "{", "not valid JSON"),
         ("https://example.org/a", '{"a":1,"a":2}', "stands twice"),
         ("https://example.org/a", "[" * 64 + "]" * 64, "nested deeper"),
-        ("no type", "{}", "not a predicate type"),
+        ("no: type", "{}", "not a predicate type"),
         ("decision", '{"verdict":"pass"}', "not a signeddecision document"),
         ("urn:pratique:decision:1", "{}", "not a signeddecision document"),
     ],
