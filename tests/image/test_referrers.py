@@ -181,12 +181,10 @@ def test_a_changed_blob_or_manifest_is_passed_over(layout: Layout, target: Targe
     assert len({first, second, third}) == 3
 
 
-def test_more_than_a_hundred_about_one_image_are_refused(target: Target, image: Digest) -> None:
-    attach(target, image, [one(n) for n in range(100)])
-    assert len(list(attached(target, image, KIND))) == 100
-    attach(target, image, [one(100)])
-    with pytest.raises(InputError, match="more than 100 statements"):
-        list(attached(target, image, KIND))
+def test_hundreds_about_one_image_are_read(target: Target, image: Digest) -> None:
+    """An image that is judged every week for years is not locked out."""
+    attach(target, image, [one(n) for n in range(300)])
+    assert len(list(attached(target, image, KIND))) == 300
 
 
 def test_those_about_other_images_do_not_count(layout: Layout, target: Target, image: Digest) -> None:

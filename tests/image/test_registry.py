@@ -142,6 +142,12 @@ def test_what_is_no_place_is_refused(text: str) -> None:
         Place.parse(text)
 
 
+def test_a_password_is_neither_taken_nor_shown() -> None:
+    with pytest.raises(UsageError, match="no authentication") as caught:
+        Place.parse("me:hunter2@127.0.0.1:5000/a:b")
+    assert "hunter2" not in f"{caught.value} {caught.value.place} {caught.value.remedy}"
+
+
 @pytest.mark.parametrize(
     "host", ["registry.example", "10.0.0.1:5000", "127.0.0.1.example", "localhost.example"]
 )

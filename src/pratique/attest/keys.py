@@ -6,7 +6,7 @@ The algorithm comes from the key, never from what is verified.
 import base64
 import hashlib
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -14,9 +14,9 @@ from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnsupportedError, UntrustedError, UsageError
 
 LIMIT = 64 * 1024
-_MAKE = "Make one: pratique key generate NAME"
 """Bytes of a key file that are read."""
 
+_MAKE = "Make one: pratique key generate NAME"
 _LONGEST = 1023  # bytes of a passphrase, by OpenSSL
 
 
@@ -111,7 +111,7 @@ def load_private(pem: bytes, passphrase: bytes, place: str) -> PrivateKey:
     except ValueError as error:
         what = "not a private key in PEM, or another passphrase is needed"
         raise InputError(what, place=place, remedy=_GIVE) from error
-    except Exception as error:  # the library has one exception for algorithms, and it is not public
+    except UnsupportedAlgorithm as error:
         raise UnsupportedError(
             "a private key of a kind that is not used here", place=place, remedy=_MAKE
         ) from error
@@ -139,7 +139,7 @@ def load_public(pem: bytes, place: str) -> PublicKey:
         key = serialization.load_pem_public_key(pem)
     except ValueError as error:
         raise InputError("not a public key in PEM", place=place, remedy="Name the .pub file") from error
-    except Exception as error:  # as above
+    except UnsupportedAlgorithm as error:
         raise UnsupportedError(
             "a public key of a kind that is not used here", place=place, remedy=_MAKE
         ) from error

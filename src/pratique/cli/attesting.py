@@ -148,7 +148,9 @@ def verify(
     ],
     kind: Annotated[
         str,
-        typer.Option("--type", metavar="TYPE", help="sbom, spdx, rbom, vex, provenance, lock, decision or a URI."),
+        typer.Option(
+            "--type", metavar="TYPE", help="sbom, spdx, rbom, vex, provenance, lock, decision or a URI."
+        ),
     ] = "",
     blobs: Annotated[bool, typer.Option("--blobs", help="Read every layer, too.")] = False,
     form: Form = PlainFormat.TABLE,

@@ -22,9 +22,9 @@ KINDS: dict[str, type[Recorded]] = {
     "pratique.usage/1": Usage,
 }
 LIMIT = 1 << 29
-_REMEDY = "Name inventory, findings, decision, usage or json report documents"
 """Bytes of a document, uncompressed: what a store that somebody else wrote may make us expand."""
 
+_REMEDY = "Name inventory, findings, decision, usage or json report documents"
 _REPORT = "pratique.report/1"
 _LEVEL = 6  # the demo's documents take half the time of level 10, and are a twentieth larger
 

@@ -4,7 +4,7 @@ A transaction holds whole documents, so a process that is killed leaves whole on
 digest and may come in any order; so links between them are plain digests, while a document's own rows hang on it by
 foreign keys. Nothing that a reader sees depends on the order in which documents came.
 
-Writers wait for each other (``_PATIENCE``); readers wait for nobody. Needs a local disk: a write-ahead log is shared
+Writers wait for each other (``_PATIENCE``); readers wait for others to open it, and for nobody after. Needs a local disk: a write-ahead log is shared
 memory (sqlite.org/wal.html).
 """
 

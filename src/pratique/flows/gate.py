@@ -9,11 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from pratique import __version__
-from pratique.attest import PublicKey, Verified, load_public
+from pratique.attest import PublicKey, load_public
 from pratique.attest.keys import LIMIT
 from pratique.flows.clock import read_clock
 from pratique.flows.statements import TYPES, predicate_type
-from pratique.flows.verify import believe
+from pratique.flows.verify import Stated, believe
 from pratique.image import open_statements
 from pratique.model.admission import Admission, Reference, Refused, SignedDecision
 from pratique.model.digest import Digest, digest_of
@@ -43,7 +43,7 @@ def gate(reference: str, policy_file: str) -> Admission:
     policy = parse_policy(data, policy_file)
     keys = _keys(policy, Path(policy_file).parent)
     about = open_statements(reference)  # 1
-    believed, refused = believe(about, keys)  # 2
+    believed, refused = believe(about, tuple(keys.values()), (TYPES["decision"], TYPES["lock"]))  # 2
     judged = [
         (v, _judged(d, believed, policy, Asked(about.image, clock.now, _locks(d, believed))))
         for v, d in _newest(believed)
@@ -63,7 +63,7 @@ def gate(reference: str, policy_file: str) -> Admission:
         policy=digest_of(data),
         decision=newest.bundle if newest else None,
         signer=_signer(newest, keys) if newest else "",
-        statements=tuple(sorted({v.statement.predicate_type for v in believed.values()})),
+        statements=tuple(sorted({v.type for v in believed.values()})),
     )
 
 
@@ -80,7 +80,7 @@ class _Judged(NamedTuple):
 
 
 def _judged(
-    signed: SignedDecision, believed: Mapping[Digest, Verified], policy: Policy, asked: Asked
+    signed: SignedDecision, believed: Mapping[Digest, Stated], policy: Policy, asked: Asked
 ) -> _Judged:
     missing = [one.type for one in signed.statements if not _is_there(one, believed)]
     named = {one.type for one in signed.statements if _is_there(one, believed)}
@@ -103,11 +103,11 @@ def _remedy(found: _Judged, reference: str, policy_file: str) -> str:
     )
 
 
-def _locks(signed: SignedDecision, believed: Mapping[Digest, Verified]) -> tuple[str, ...]:
+def _locks(signed: SignedDecision, believed: Mapping[Digest, Stated]) -> tuple[str, ...]:
     """Return what the comparisons with a lock came to that a decision names."""
     named = (believed[one.bundle] for one in signed.statements if _is_there(one, believed))
     kind = TYPES["lock"]
-    return tuple(_predicate(v, _Lock).verdict for v in named if v.statement.predicate_type == kind)
+    return tuple(_predicate(v, _Lock).verdict for v in named if v.type == kind)
 
 
 class _Lock(Struct, frozen=True):
@@ -116,9 +116,9 @@ class _Lock(Struct, frozen=True):
     verdict: Literal["same", "different", "incomplete"]
 
 
-def _is_there(named: Reference, believed: Mapping[Digest, Verified]) -> bool:
+def _is_there(named: Reference, believed: Mapping[Digest, Stated]) -> bool:
     found = believed.get(named.bundle)
-    return found is not None and found.statement.predicate_type == named.type
+    return found is not None and found.type == named.type
 
 
 def _keys(policy: Policy, folder: Path) -> dict[str, PublicKey]:
@@ -132,26 +132,26 @@ def _keys(policy: Policy, folder: Path) -> dict[str, PublicKey]:
     }
 
 
-def _newest(believed: Mapping[Digest, Verified]) -> list[tuple[Verified, SignedDecision]]:
+def _newest(believed: Mapping[Digest, Stated]) -> list[tuple[Stated, SignedDecision]]:
     """Return the decisions that were made last: several, where they are of one moment."""
     kind = TYPES["decision"]
-    found = [(v, _decision(v)) for v in believed.values() if v.statement.predicate_type == kind]
+    found = [(v, _decision(v)) for v in believed.values() if v.type == kind]
     last = max((signed.decision.created for _, signed in found), default=None)
     return [(v, signed) for v, signed in found if signed.decision.created == last]
 
 
-def _decision(verified: Verified) -> SignedDecision:
+def _decision(verified: Stated) -> SignedDecision:
     signed = _predicate(verified, SignedDecision)
     if signed.decision.created.tzinfo is None:
         raise InputError("a decision without a time zone", place=verified.bundle, remedy=_REMEDY)
     return signed
 
 
-def _predicate(verified: Verified, kind: type[T]) -> T:
+def _predicate(verified: Stated, kind: type[T]) -> T:
     try:
-        return msgspec.convert(verified.statement.predicate, kind)
+        return msgspec.convert(verified.predicate, kind)
     except msgspec.ValidationError as error:
-        what = f"not what its type {verified.statement.predicate_type} says ({error})"
+        what = f"not what its type {verified.type} says ({error})"
         raise InputError(what, place=verified.bundle, remedy=_REMEDY) from error
 
 
@@ -161,5 +161,5 @@ def _nobody(refused: list[Refused]) -> str:
     return f"no decision by a trusted signer; {len(refused)} refused, the first because {refused[0].reason}"
 
 
-def _signer(verified: Verified, keys: dict[str, PublicKey]) -> str:
+def _signer(verified: Stated, keys: dict[str, PublicKey]) -> str:
     return next(name for name, key in keys.items() if key.fingerprint == verified.key)

@@ -1,9 +1,10 @@
 """Which statements of an image are to be believed: those that a trusted key signed about this very digest."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from pratique.attest import MEDIA_TYPE, PublicKey, Verified, load_public, verify
+from pratique.attest import MEDIA_TYPE, PublicKey, load_public, verify
 from pratique.attest.keys import LIMIT
 from pratique.flows.statements import predicate_type
 from pratique.image import Statements, open_image, open_statements
@@ -23,14 +24,13 @@ def verify_image(reference: str, keys: list[Path], kind: str, *, blobs: bool) ->
     """
     wanted = predicate_type(kind) if kind else ""
     about = open_statements(reference)
-    trusted = [load_public(read_whole(path, LIMIT), str(path)) for path in keys]
-    believed, refused = believe(about, {str(i): key for i, key in enumerate(trusted)})
+    believed, refused = believe(about, [load_public(read_whole(path, LIMIT), str(path)) for path in keys])
     if blobs:
         _read_layers(reference, about.image)
-    asked = [v for v in believed.values() if wanted in {"", v.statement.predicate_type}]
+    asked = [v for v in believed.values() if wanted in {"", v.type}]
     return Verification(
         image=about.image,
-        believed=tuple(Believed(type=v.statement.predicate_type, bundle=v.bundle, key=v.key) for v in asked),
+        believed=tuple(Believed(type=v.type, bundle=v.bundle, key=v.key) for v in asked),
         others=len(believed) - len(asked),
         refused=tuple(refused),
         blobs=blobs,
@@ -44,14 +44,41 @@ def _read_layers(reference: str, image: Digest) -> None:
     opened.read([], progress=lambda _done, _total: None)
 
 
-def believe(about: Statements, keys: Mapping[str, PublicKey]) -> tuple[dict[Digest, Verified], list[Refused]]:
-    """Return the verified statements of an image by the digest of their bundle, and the candidates that are none."""
-    believed: dict[Digest, Verified] = {}
+class Stated(NamedTuple):
+    """A verified statement.
+
+    Attributes:
+        predicate: what it says; None where that was not asked for: of hundreds of statements few are looked into.
+        bundle: its digest.
+        key: fingerprint of the key that signed it.
+    """
+
+    type: str
+    predicate: Any
+    bundle: Digest
+    key: Digest
+
+
+def believe(
+    about: Statements, keys: Sequence[PublicKey], wanted: Collection[str] = ()
+) -> tuple[dict[Digest, Stated], list[Refused]]:
+    """Return the verified statements of an image by the digest of their bundle, and the candidates that are none.
+
+    Args:
+        about: the image.
+        keys: that are trusted.
+        wanted: types of which the predicates are kept.
+    """
+    believed: dict[Digest, Stated] = {}
     refused: list[Refused] = []
     for data in about.attached(MEDIA_TYPE):
         digest = digest_of(data)
         try:
-            believed[digest] = verify(data, list(keys.values()), about.image, place=digest)
+            found = verify(data, keys, about.image, place=digest)
         except PratiqueError as error:
             refused.append(Refused(bundle=digest, reason=error.what))
+            continue
+        kind = found.statement.predicate_type
+        predicate = found.statement.predicate if kind in wanted else None
+        believed[digest] = Stated(kind, predicate, found.bundle, found.key)
     return believed, refused

@@ -34,3 +34,5 @@ class Limits(Struct, frozen=True):
 
 
 DEFAULT = Limits()
+STATEMENTS = 4096
+"""Statements of one image that are looked at."""

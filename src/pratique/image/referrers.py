@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from pratique.image.blobs import FolderBlobs
-from pratique.image.limits import MIB
+from pratique.image.limits import MIB, STATEMENTS
 from pratique.image.oci import Descriptor, blob_path, check, decode
 from pratique.image.write import Store, Target, encoded_index, read_index
 from pratique.model.digest import Digest, digest_of, parse_digest
@@ -29,10 +29,9 @@ _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 EMPTY = b"{}"
 """The configuration of an artifact that has none (image-spec, manifest.md, "Guidance for an Empty Descriptor")."""
 
-_MOST, _CANDIDATES = 100, 4096
 _MANIFEST_SIZE = 64 * 1024
 _LARGEST = 64 * MIB
-_TOGETHER = 256 * MIB
+_TOGETHER = 1024 * MIB
 _DAMAGED = (InputError, UntrustedError, UnsupportedError)
 
 
@@ -131,8 +130,8 @@ def documents(shelf: Shelf, entries: list[Any], subject: Digest, media_type: str
     """Yield the documents of a type that say of themselves that they belong to an image; none of it is verified.
 
     A candidate that is damaged or gone is passed over: anybody could have put it there. One that cannot be asked for is an
-    error: it could be the one that refuses the image. At most 4,096 candidates are looked at, and at most 100 documents and
-    256 MiB of one image read.
+    error: it could be the one that refuses the image. At most 4,096 candidates are looked at, and at most 1 GiB of documents
+    read, one after the other.
 
     Args:
         shelf: where they lie.
@@ -145,12 +144,10 @@ def documents(shelf: Shelf, entries: list[Any], subject: Digest, media_type: str
         UnavailableError: one cannot be asked for.
     """
     found = [e for e in entries if isinstance(e, dict) and e.get("artifactType") == media_type]
-    if len(found) > _CANDIDATES:
-        raise _too_many(f"{_CANDIDATES} statements", shelf)
+    if len(found) > STATEMENTS:
+        raise _too_many(f"{STATEMENTS} statements", shelf)
     named = (_layer(shelf, entry, subject, media_type) for entry in found)
     layers = {(layer.digest, layer.size): layer for layer in named if layer}
-    if len(layers) > _MOST:
-        raise _too_many(f"{_MOST} statements", shelf)
     if sum(layer.size for layer in layers.values()) > _TOGETHER:
         raise _too_many(f"{_TOGETHER // MIB} MiB of statements", shelf)
     for layer in layers.values():
@@ -166,18 +163,21 @@ def _too_many(what: str, shelf: Shelf) -> InputError:
 
 def _layer(shelf: Shelf, entry: dict[str, Any], subject: Digest, media_type: str) -> Descriptor | None:
     """Return the descriptor of a candidate's document; None where it is about something else, damaged or gone."""
+    found = _candidate(shelf, entry)
+    if not found or not found.subject or found.subject.digest != subject or len(found.layers) != 1:
+        return None
+    (layer,) = found.layers
+    return layer if layer.media_type == media_type and 0 <= layer.size <= _LARGEST else None
+
+
+def _candidate(shelf: Shelf, entry: dict[str, Any]) -> Artifact | None:
+    """Return the manifest of a candidate; None where it is damaged or gone."""
     try:
         digest = parse_digest(str(entry.get("digest")))
         data = shelf.manifest(digest, _MANIFEST_SIZE)
-        if data is None or digest_of(data) != digest:
-            return None
-        artifact = decode(data, Artifact, shelf.place)
+        return decode(data, Artifact, shelf.place) if data is not None and digest_of(data) == digest else None
     except _DAMAGED:
         return None
-    if artifact.subject is None or artifact.subject.digest != subject or len(artifact.layers) != 1:
-        return None
-    (layer,) = artifact.layers
-    return layer if layer.media_type == media_type and 0 <= layer.size <= _LARGEST else None
 
 
 def _content(shelf: Shelf, layer: Descriptor) -> bytes | None:
@@ -223,9 +223,5 @@ def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes
 
 def about(shelf: Shelf, entry: dict[str, Any]) -> str:
     """Return what a candidate says that it is about; empty where it cannot be read."""
-    try:
-        data = shelf.manifest(parse_digest(str(entry.get("digest"))), _MANIFEST_SIZE)
-        found = decode(data, Artifact, shelf.place) if data is not None else None
-    except _DAMAGED:
-        return ""
+    found = _candidate(shelf, entry)
     return found.subject.digest if found and found.subject else ""

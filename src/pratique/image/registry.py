@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 from msgspec import Struct
 
 from pratique.formats import strict_json
-from pratique.image.limits import DEFAULT, MIB
+from pratique.image.limits import DEFAULT, MIB, STATEMENTS
 from pratique.model.digest import Digest, digest_of, parse_digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError, UsageError
 from pratique.transport import Address, Answer, MissingError, Transport
@@ -32,7 +32,6 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LOOPBACK = re.compile(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost")
 _REMEDY = "Write registry:127.0.0.1:PORT/NAME:TAG"
-_PAGES = 100
 
 
 class Place(Struct, frozen=True):
@@ -56,6 +55,8 @@ class Place(Struct, frozen=True):
             UnsupportedError: the host is not this machine.
         """
         host, slash, rest = text.partition("/")
+        if "@" in host:  # and so nothing of it is shown
+            raise UsageError("a registry with a password: there is no authentication yet", remedy=_REMEDY)
         name, at, digest = rest.partition("@")
         name, colon, tag = (name, "", "") if at else rest.partition(":")
         reference = parse_digest(digest, place=text) if at else tag if colon else "latest"
@@ -88,11 +89,11 @@ class Registry:
         weakref.finalize(self, self._transport.close)  # an image is read for as long as anybody holds it
 
     def manifest(self, reference: str) -> tuple[bytes, str]:
-        """Return a manifest or index and its media type.
+        """Return a manifest or index, and the media type that the registry gives it.
 
         Raises:
             UnavailableError: there is none of that name.
-            UntrustedError: it is not what its digest or its media type promises.
+            UntrustedError: it is not what its digest promises.
         """
         url = f"{self._base}/manifests/{reference}"
         headers = {"Accept": ", ".join(MANIFESTS)}
@@ -220,9 +221,9 @@ def _tag(subject: Digest) -> str:
 def _manifests(data: bytes, place: str) -> list[dict[str, Any]]:
     document = strict_json.loads(data, place=place)
     found = document.get("manifests") if isinstance(document, dict) else None
-    if not isinstance(found, list) or len(found) > _PAGES:
+    if not isinstance(found, list) or len(found) > STATEMENTS:
         raise InputError(
-            f"no list of referrers, or one of more than {_PAGES}",
+            f"no list of referrers, or one of more than {STATEMENTS}",
             place=place,
             remedy="Remove what is not needed",
         )

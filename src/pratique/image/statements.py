@@ -103,8 +103,8 @@ class _InRegistry:
 
     def attach(self, attachments: list[Attachment]) -> list[Digest]:
         """Attach documents: blobs, then manifests, then the list of what refers to the image where it is ours to keep."""
-        data, kind = self._registry.manifest(self.image)
-        subject = {"mediaType": kind, "digest": self.image, "size": len(data)}
+        data, _ = self._registry.manifest(self.image)
+        subject = {"mediaType": _type(data), "digest": self.image, "size": len(data)}
         entries, kept = [], True
         self._registry.put_blob(digest_of(EMPTY), EMPTY)
         for one in attachments:
@@ -190,15 +190,22 @@ def push(layout: str, to: str) -> Digest:
 def _pushed(registry: Registry, folder: Path, digest: Digest) -> tuple[bytes, bool]:
     """Push a manifest after all that it names; return it, and whether the registry keeps track of what it refers to."""
     data = FolderBlobs(folder).read(blob_path(digest), DEFAULT.document)
+    if digest_of(data) != digest:
+        raise _changed(folder / blob_path(digest))
     manifest = decode(data, Manifest, str(folder))
-    for found in (*manifest.layers, manifest.config):
-        path = folder / blob_path(parse_digest(found.digest))
-        with open_regular(path) as file:
-            if "sha256:" + hashlib.file_digest(cast("Any", file), "sha256").hexdigest() != found.digest:
-                remedy = "The copy is damaged or was changed: make the image again"
-                raise UntrustedError("not what its descriptor promises", place=str(path), remedy=remedy)
-        registry.put_blob(parse_digest(found.digest), path)
+    for blob in (parse_digest(found.digest) for found in (*manifest.layers, manifest.config)):
+        if not registry.has_blob(blob):
+            path = folder / blob_path(blob)
+            with open_regular(path) as file:
+                if "sha256:" + hashlib.file_digest(cast("Any", file), "sha256").hexdigest() != blob:
+                    raise _changed(path)
+            registry.put_blob(blob, path)
     return data, registry.put_manifest(digest, data, _type(data))
+
+
+def _changed(path: Path) -> UntrustedError:
+    remedy = "The copy is damaged or was changed: make the image again"
+    return UntrustedError("not what its descriptor promises", place=str(path), remedy=remedy)
 
 
 def _type(data: bytes) -> str:
