@@ -12,6 +12,7 @@ from pratique.attest.keys import LIMIT
 from pratique.flows.clock import read_clock
 from pratique.flows.statements import TYPES
 from pratique.flows.verify import believe
+from pratique.formats.text import readable
 from pratique.image import open_statements
 from pratique.model.admission import Admission, Reference, Refused, SignedDecision
 from pratique.model.digest import Digest, digest_of
@@ -42,12 +43,13 @@ def gate(reference: str, policy_file: str) -> Admission:
     believed, refused = believe(about, keys)  # 2
     judged = [(v, _reasons(d, believed, policy, Asked(about.image, clock.now))) for v, d in _newest(believed)]
     newest, reasons = max(judged, key=lambda j: (bool(j[1]), j[0].bundle), default=(None, [_nobody(refused)]))
-    remedy = f"{shlex.join(['pratique', 'clear', reference, '--to', 'oci:FOLDER', '--policy', policy_file])}, then pratique attest"
+    shown = readable(reference)
+    remedy = f"{shlex.join(['pratique', 'clear', shown, '--to', 'oci:FOLDER', '--policy', readable(policy_file)])}, then pratique attest"
     return Admission(
         tool=__version__,
         created=clock.now,
         clock=clock.source,
-        reference=reference,
+        reference=shown,
         image=about.image,
         admitted=not reasons,
         signed=bool(believed or refused),
