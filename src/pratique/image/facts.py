@@ -79,7 +79,10 @@ class FactStore:
     def _place(self, layer: LayerBlob) -> Path | None:
         if layer.digest is None:
             return None
-        return self._folder / hashlib.sha256(f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()).hexdigest()
+        return (
+            self._folder
+            / hashlib.sha256(f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()).hexdigest()
+        )
 
     def _facts(self, raw: Mapping[str, msgspec.Raw]) -> dict[str, dict[str, Any]]:
         facts: dict[str, dict[str, Any]] = {}

@@ -190,15 +190,22 @@ def push(layout: str, to: str) -> Digest:
 def _pushed(registry: Registry, folder: Path, digest: Digest) -> tuple[bytes, bool]:
     """Push a manifest after all that it names; return it, and whether the registry keeps track of what it refers to."""
     data = FolderBlobs(folder).read(blob_path(digest), DEFAULT.document)
+    _same(digest_of(data), digest, folder)
     manifest = decode(data, Manifest, str(folder))
     for found in (*manifest.layers, manifest.config):
-        path = folder / blob_path(parse_digest(found.digest))
-        with open_regular(path) as file:
-            if "sha256:" + hashlib.file_digest(cast("Any", file), "sha256").hexdigest() != found.digest:
-                remedy = "The copy is damaged or was changed: make the image again"
-                raise UntrustedError("not what its descriptor promises", place=str(path), remedy=remedy)
-        registry.put_blob(parse_digest(found.digest), path)
+        promised = parse_digest(found.digest)
+        with open_regular(folder / blob_path(promised)) as file:
+            digits = hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
+        _same(Digest(f"sha256:{digits}"), promised, folder)
+        registry.put_blob(promised, folder / blob_path(promised))
     return data, registry.put_manifest(digest, data, _type(data))
+
+
+def _same(found: Digest, promised: Digest, folder: Path) -> None:
+    if found != promised:
+        place = str(folder / blob_path(promised))
+        remedy = "The copy is damaged or was changed: make the image again"
+        raise UntrustedError("not what its descriptor promises", place=place, remedy=remedy)
 
 
 def _type(data: bytes) -> str:
