@@ -124,6 +124,8 @@ def test_read_whole(tmp_path: Path) -> None:
     for odd in (tmp_path, tmp_path / "gone"):
         with pytest.raises(UnavailableError):
             read_whole(odd, 5)
+    with pytest.raises(InputError, match="NUL"):
+        read_whole(tmp_path / "a\0b", 5)
 
 
 def nested(folder: Path, depth: int) -> None:

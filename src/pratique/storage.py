@@ -174,8 +174,10 @@ def read_whole(path: Path, limit: int) -> bytes:
 
     Raises:
         UnavailableError: it is missing or may not be read.
-        InputError: it is larger than ``limit`` bytes.
+        InputError: it is larger than ``limit`` bytes, or no path at all.
     """
+    if "\0" in str(path):
+        raise InputError("a path with NUL in it", place=repr(str(path)), remedy="Correct it")
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)

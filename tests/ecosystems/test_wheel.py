@@ -1,6 +1,8 @@
+import contextlib
 import hashlib
 import subprocess
 import sys
+import time
 
 import pytest
 from packaging.tags import Tag
@@ -111,6 +113,21 @@ def test_what_is_no_wheel_file(text: str) -> None:
         wheel.wheel_info(text)
 
 
+MANY = "-".join([".".join(f"a{i}" for i in range(1000))] * 3)
+
+
+@pytest.mark.parametrize("tags", [["foo"], ["a-b-c-d"], [MANY], [f"a{i}-none-any" for i in range(1001)]])
+def test_tags_that_are_none_or_too_many(tags: list[str]) -> None:
+    lines = "".join(f"Tag: {tag}\n" for tag in tags)
+    with pytest.raises(InputError):
+        wheel.wheel_info(f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\n{lines}")
+
+
+def test_a_name_that_stands_for_a_thousand_million_tags() -> None:
+    with pytest.raises(InputError, match="more than 1,000 tags"):
+        WheelName.parse(f"a-1-{MANY}.whl")
+
+
 @pytest.mark.parametrize("version", ["2.0", "", "0.1", "x"])
 def test_another_version_of_the_format_is_refused(version: str) -> None:
     with pytest.raises(UnsupportedError):
@@ -189,3 +206,11 @@ def test_scripts_that_are_none(line: str) -> None:
 def test_scripts_that_are_no_file() -> None:
     with pytest.raises(InputError):
         wheel.scripts("what?")
+
+
+@pytest.mark.parametrize("line", ["a{}b", "a{}= b:c", "[x{}]"])
+def test_long_blanks_take_no_long_time(line: str) -> None:
+    begun = time.process_time()
+    with contextlib.suppress(InputError):
+        wheel.scripts(f"[console_scripts]\n{line.format(' ' * 1_000_000)}\n")
+    assert time.process_time() - begun < 2

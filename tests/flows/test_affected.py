@@ -35,6 +35,13 @@ def names(images: tuple[Any, ...]) -> list[str]:
     return [i.image.reference for i in images]
 
 
+@pytest.mark.parametrize("query", ["pkg:pypi/\udcff", "pkg:pypi/a@\udcff"])
+def test_a_question_that_is_no_text(tmp_path: Path, query: str) -> None:
+    made = asked(tmp_path, query, *fleet.records(fleet.judged(HELD)))
+    assert made.query == query.replace("\udcff", "\\xff")
+    assert not made.held
+
+
 @pytest.mark.parametrize("query", ["CVE-2026-1", "cve-2026-1", "GHSA-aaaa-bbbb-cccc"])
 def test_a_vulnerability_by_any_of_its_names(tmp_path: Path, query: str) -> None:
     held, clean = fleet.judged(HELD, FOUND), fleet.judged(CLEAN, at=fleet.days(-3))

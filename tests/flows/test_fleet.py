@@ -73,9 +73,18 @@ def test_where_the_store_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert store_file("") == tmp_path / ".local" / "share" / "pratique" / "fleet.sqlite"
 
 
-def test_a_store_that_is_not_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["s", "n" * 300, "file/s"])
+def test_a_store_that_is_not_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(UnavailableError, match="no store here"):
-        fleet(str(tmp_path / "s"))
+        fleet(str(tmp_path / name))
+
+
+def test_names_that_are_no_store(tmp_path: Path) -> None:
+    (tmp_path / "d").write_bytes(encode(REPORT.decision))
+    with pytest.raises(UnavailableError):
+        add([tmp_path / "d"], str(tmp_path / ("n" * 300)))
+    assert add([tmp_path / "d"], str(tmp_path / "s\udcff")).store == f"{tmp_path}/s\\xff"
 
 
 def test_a_clock_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,14 @@ def test_an_image_that_was_cleared_and_attested_is_let_in(attested: Cleared) -> 
     assert set(answer.statements) == set(TYPES.values()) - {TYPES["lock"]}
 
 
+def test_names_that_are_no_text_come_as_escapes(attested: Cleared) -> None:
+    folder = attested.layout.rename(attested.layout.with_name("\udcff"))
+    policy = attested.policy.rename(attested.policy.with_name("\udcff.toml"))
+    answer = gate(f"oci:{folder}:latest", str(policy))
+    assert answer.reference == f"oci:{folder.parent}/\\xff:latest"
+    assert encode(answer)
+
+
 def test_nothing_is_scanned_and_no_layer_read(attested: Cleared) -> None:
     for layer in attested.layers():
         layer.unlink()

@@ -246,6 +246,7 @@ def test_a_predicate_that_nobody_could_read_is_not_signed(
     before = (way.layout / "index.json").read_bytes()
     file = way.folder / "predicate.json"
     file.write_text(predicate)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=said) as refused:
         attest_one(way.reference, kind, file, way.key, b"")
+    assert refused.value.remedy
     assert (way.layout / "index.json").read_bytes() == before

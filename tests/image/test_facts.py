@@ -1,5 +1,6 @@
 """Facts that are kept equal facts that are read; what is not surely the same is read again."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,22 @@ def test_other_readers_limits_and_versions_read_again(image: Path, tmp_path: Pat
             facts(image, tmp_path, readers, limits)
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x00", b"\xc1", b"cut", b"more"])
+@pytest.mark.parametrize("damage", [b"", b"\x00", b"\xc1", b"cut", b"more", b"name", b"path", b"reader"])
 def test_damaged_facts_are_read_again_and_mended(image: Path, tmp_path: Path, damage: bytes) -> None:
     plain = facts(image, tmp_path / "facts")
     kept = [path for path in (tmp_path / "facts").rglob("*") if path.is_file()]
     assert len(kept) == 2
     good = {path: path.read_bytes() for path in kept}
     for path, data in good.items():
-        path.write_bytes({b"cut": data[:-9], b"more": data + b"x"}.get(damage, damage))
+        changed = {
+            b"cut": data[:-9],
+            b"more": data + b"x",
+            b"name": data.replace(b"Name", b"Game").replace(b"debian", b"debiaN").replace(b"a-1.", b"b-1."),
+            b"path": data.replace(b"usr/bin/d", b"usr/bin/\xff").replace(b"a.py", b"a.\xffy"),
+            b"reader": data.replace(b"byte-code", b"byte-cod\0"),
+        }.get(damage, damage)
+        assert changed != data
+        path.write_bytes(changed)
     assert facts(image, tmp_path / "facts") == plain
     assert {path: path.read_bytes() for path in kept} == good
 
@@ -99,6 +108,19 @@ def test_a_layer_that_only_claims_to_be_a_known_one_is_read(image: Path, tmp_pat
     with pytest.raises(UntrustedError, match="the layer expands to"):
         facts(hostile, keep)
     assert facts(image, keep) == plain
+
+
+def test_a_layer_of_another_size_than_promised_is_refused_though_it_is_known(
+    image: Path, tmp_path: Path
+) -> None:
+    keep = tmp_path / "facts"
+    facts(image, keep)
+    blobs = image / "blobs" / "sha256"
+    manifest = next(path for path in blobs.iterdir() if b'"config": {"mediaType"' in path.read_bytes())
+    size = json.loads(manifest.read_bytes())["layers"][0]["size"]
+    swap_manifest(image, manifest, manifest.read_bytes().replace(b"%d" % size, b"%d" % (size ^ 1)))
+    with pytest.raises(UntrustedError, match="bytes"):
+        facts(image, keep)
 
 
 def config_of(folder: Path) -> Path:
@@ -117,7 +139,12 @@ def swap_config(folder: Path, config: Path, data: bytes) -> None:
     (blobs / new[7:]).write_bytes(data)
     manifest = next(path for path in blobs.iterdir() if old.encode() in path.read_bytes())
     changed = manifest.read_bytes().replace(old.encode(), new.encode())
-    (blobs / digest(changed)[7:]).write_bytes(changed)
+    swap_manifest(folder, manifest, changed)
+
+
+def swap_manifest(folder: Path, manifest: Path, changed: bytes) -> None:
+    """Put another manifest in place, as large as the one before."""
+    (manifest.parent / digest(changed)[7:]).write_bytes(changed)
     index = folder / "index.json"
     index.write_bytes(index.read_bytes().replace(manifest.name.encode(), digest(changed)[7:].encode()))
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pratique.image import Attachment, attach, open_image, open_statements, parse_target, push
+from pratique.image import DEFAULT, Attachment, attach, open_image, open_statements, parse_target, push
+from pratique.image.limits import STATEMENTS
 from pratique.image.registry import Place
 from pratique.model.digest import digest_of
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError, UsageError
@@ -119,6 +120,55 @@ def test_an_upload_to_another_server_is_refused(registry: Registry, layout: str)
     registry.elsewhere = "http://127.0.0.1:1/upload"
     with pytest.raises(UntrustedError, match="another server"):
         push(layout, f"registry:{registry.host}/x:v1")
+
+
+@pytest.mark.parametrize("place", ["//[", "http://[::1", "/a b", "ftp://127.0.0.1/", "file:///x"])
+def test_an_upload_that_goes_nowhere_is_refused(registry: Registry, layout: str, place: str) -> None:
+    registry.elsewhere = place
+    with pytest.raises(UntrustedError, match="upload that is to go") as refused:
+        push(layout, f"registry:{registry.host}/x:v1")
+    assert registry.host in refused.value.place
+
+
+def test_a_damaged_statement_is_not_pushed(registry: Registry, layout: str) -> None:
+    (attached,) = open_statements(layout).attach([statement(b"one")])
+    manifest = blob(parse_target(layout).folder, attached)
+    manifest.write_bytes(manifest.read_bytes() + b" ")
+    with pytest.raises(UntrustedError, match="not what its descriptor promises"):
+        push(layout, f"registry:{registry.host}/x:v1")
+
+
+def test_a_document_is_not_taken_longer_than_a_document_may_be(registry: Registry, layout: str) -> None:
+    push(layout, f"registry:{registry.host}/x:v1")
+    config = json.loads(registry.manifests["v1"][0])["config"]["digest"]
+    registry.blobs[config] += b" " * DEFAULT.document
+    with pytest.raises(UntrustedError, match="longer than the"):
+        open_image(f"registry:{registry.host}/x:v1")
+
+
+def test_statements_too_many_to_be_read_again_are_not_written(registry: Registry, layout: str) -> None:
+    if registry.referrers:
+        pytest.skip("the registry keeps the list")
+    there = f"registry:{registry.host}/x:v1"
+    tag = push(layout, there).replace(":", "-")
+    full = json.dumps(
+        {"manifests": [{"digest": digest_of(b"%d" % n)} for n in range(STATEMENTS - 1)]}
+    ).encode()
+    registry.manifests[tag] = (full, "")
+    with pytest.raises(InputError, match="more than 4096 statements"):
+        open_statements(there).attach([statement(b"a"), statement(b"b")])
+    assert registry.manifests[tag] == (full, "")
+
+
+def test_a_list_of_referrers_that_is_none_is_refused(registry: Registry, layout: str) -> None:
+    there = f"registry:{registry.host}/x:v1"
+    digest = push(layout, there)
+    registry.referrers = False
+    for data in (b"<html>", b"[]", b"{}", b'{"manifests":[],"manifests":[]}'):
+        registry.manifests[digest.replace(":", "-")] = (data, "text/html")
+        with pytest.raises(InputError) as refused:
+            list(open_statements(there).attached(TYPE))
+        assert refused.value.remedy
 
 
 def test_a_forged_referrer_is_passed_over(registry: Registry, layout: str) -> None:

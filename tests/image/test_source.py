@@ -234,3 +234,20 @@ def test_a_link_that_leads_to_itself_is_told(tmp_path: Path) -> None:
     (tmp_path / "image").symlink_to("image")
     with pytest.raises(UnavailableError):
         open_image(str(tmp_path / "image"))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        "{",
+        '{"manifests": 1}',
+        '{"manifests": [], "manifests": []}',
+        '{"manifests": [{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "x", "size": 1}]}',
+    ],
+)
+def test_a_damaged_index_is_told_with_place_and_remedy(tmp_path: Path, index: str) -> None:
+    (oci(tmp_path) / "index.json").write_text(index)
+    with pytest.raises(InputError) as caught:
+        open_image(f"oci:{tmp_path}")
+    assert str(tmp_path) in caught.value.place
+    assert caught.value.remedy

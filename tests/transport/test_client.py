@@ -252,6 +252,17 @@ def test_a_body_that_is_always_cut_is_not_trusted(
     assert isinstance(refused(transport, server, tmp_path / "x"), UntrustedError)
 
 
+def test_an_answer_that_drips_is_given_up(server: Server, waits: Waits) -> None:
+    server.files["/x"] = BODY
+    ticks = iter(range(0, 100_000, 200))
+    permitted = [Address.parse(server.url)]
+    with (
+        Transport(permitted=permitted, pause=waits, clock=lambda: float(next(ticks))) as transport,
+        pytest.raises(UnavailableError, match="too long"),
+    ):
+        transport.exchange("GET", f"{server.url}/x", headers={}, limit=len(BODY))
+
+
 def test_bytes_that_drip_are_given_up(server: Server, tmp_path: Path, waits: Waits) -> None:
     server.files["/x"] = BODY
     ticks = iter(range(0, 100_000, 200))

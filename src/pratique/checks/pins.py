@@ -4,7 +4,6 @@ What needs an index or an image to tell is not told here: whether a file fits a 
 hides behind a public one (PIN-13), and of requirements files whether all that is needed is listed (PIN-02).
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
@@ -19,6 +18,7 @@ from pratique.ecosystems.requirements_file import (
     Required,
     Variable,
     check_hash,
+    shown,
 )
 from pratique.ecosystems.wheel import HASHES, WheelName
 from pratique.model.digest import Digest
@@ -40,8 +40,6 @@ _REMEDIES: Mapping[Code, str] = {
     "PIN-14": "Name the one pre-release that is wanted, with ==",
     "PIN-15": "Write it as the format's own documentation does, or take it out",
 }
-_USERINFO = re.compile(r"//[^/\s]{1,4096}@")
-_QUERY = re.compile(r"(?<=\?)\S{1,65536}")
 _SOURCES = {"--index-url", "--extra-index-url", "--find-links", "--trusted-host", "--no-index"}
 
 
@@ -55,13 +53,13 @@ class RequirementsFile(Struct, frozen=True):
 
 
 def fault(code: Code, place: tuple[str, int], subject: str, text: str, *, note: bool = False) -> Fault:
-    """Return a fault with the remedy that belongs to its code; nobody's password is shown."""
+    """Return a fault with the remedy that belongs to its code; nobody's secret is shown."""
     return Fault(
         code=code,
         level="note" if note else "refused",
         file=place[0],
         line=place[1],
-        subject=_QUERY.sub("***", _USERINFO.sub("//***@", subject))[:120],
+        subject=shown(subject),
         text=text,
         remedy=_REMEDIES[code],
     )

@@ -37,7 +37,9 @@ class LockFile(Struct, rename="kebab"):
     def filename(self) -> str:
         """Return the file's name; where none is given, the last part of its path or address (PEP 751)."""
         place = self.path or self.url.partition("#")[0].partition("?")[0]
-        return self.name or place.replace("%2B", "+").replace("%2b", "+").rpartition("/")[2]
+        return (
+            self.name or place.replace("%2B", "+").replace("%2b", "+").rpartition("/")[2].rpartition("@")[2]
+        )
 
 
 class LockSource(Struct, rename="kebab"):

@@ -23,6 +23,7 @@ _BREAKS = re.compile(r"\r?\n")
 _HARMFUL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 _CODING = re.compile(r"coding[:=]\s*([-\w.]+)", re.ASCII)
 _VARIABLE = re.compile(r"\$\{[A-Z0-9_]+\}")
+_SECRET = re.compile(r"(?<=//)[^/\s]+(?=@)|(?<=\?)[^\s#]+")
 _VCS = re.compile(r"(?:git|hg|svn|bzr)\+", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|file:", re.ASCII)
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar", ".tar.lzma")
@@ -112,6 +113,11 @@ class Odd(Struct, frozen=True):
 Line = Required | Option | Include | Variable | Odd
 
 
+def shown(text: str, length: int = 120) -> str:
+    """Return the beginning of foreign text without the users, passwords and queries of its addresses."""
+    return _SECRET.sub("***", text)[:length]
+
+
 def parse_requirements(text: str) -> Iterator[Line]:
     """Yield what the lines of a requirements file say; empty ones and comments say nothing."""
     for number, line in _logical(text):
@@ -128,7 +134,7 @@ def _logical(text: str) -> Iterator[tuple[int, str | Odd]]:
     for number, line in enumerate(_BREAKS.split(text), 1):
         first = first if parts else number
         if fault := _fault(number, line):
-            yield number, Odd(number, line[:120], fault)
+            yield number, Odd(number, shown(line), fault)
             parts = []
             continue
         comment = _comment(line)
@@ -139,7 +145,7 @@ def _logical(text: str) -> Iterator[tuple[int, str | Odd]]:
         yield first, "".join(parts).strip()
         parts = []
     if parts:
-        yield first, Odd(first, "".join(parts).strip()[:120], "the file ends inside it")
+        yield first, Odd(first, shown("".join(parts).strip()), "the file ends inside it")
 
 
 def _fault(number: int, line: str) -> str:
@@ -167,9 +173,9 @@ def _comment(line: str) -> int:
 
 def _understood(number: int, line: str) -> Iterator[Line]:
     if len(line) > LINE:
-        yield Odd(number, line[:120], f"longer than {LINE:,} characters")
+        yield Odd(number, shown(line), f"longer than {LINE:,} characters")
     elif _VARIABLE.search(line):
-        yield Variable(number, line[:120])
+        yield Variable(number, shown(line))
     elif line.startswith("-"):
         yield from _options(number, line)
     else:
@@ -180,7 +186,7 @@ def _options(number: int, line: str) -> Iterator[Line]:
     """Yield the options of a line; one that includes a file stands alone, since pip does not look at what is beside it."""
     words = line.split()
     if re.search(r"[\"'\\]", line):
-        yield Odd(number, line[:120], "quotes or backslashes among options")
+        yield Odd(number, shown(line), "quotes or backslashes among options")
         return
     found: list[Line] = []
     while words:
@@ -192,10 +198,10 @@ def _options(number: int, line: str) -> Iterator[Line]:
         elif name in _VALUED and value:
             found.append(Option(number, _VALUED[name], value))
         else:
-            found = [Odd(number, line[:120], f"not an option that is known here: {name[:60]}")]
+            found = [Odd(number, shown(line), f"not an option that is known here: {shown(name, 60)}")]
             break
     if len(found) > 1 and any(isinstance(f, Include) for f in found):
-        found = [Odd(number, line[:120], "an include with something beside it")]
+        found = [Odd(number, shown(line), "an include with something beside it")]
     yield from found
 
 
@@ -218,7 +224,7 @@ def _required(number: int, line: str) -> Line:
         hashes, building = _per_requirement([w for w in words[cut:] if w])
         found = _source(number, " ".join(words[:cut]).strip())
     except InputError as error:
-        return Odd(number, line[:120], error.what)
+        return Odd(number, shown(line), error.what)
     return replace(found, hashes=tuple(dict.fromkeys((*found.hashes, *hashes))), building=building)
 
 
@@ -235,7 +241,7 @@ def _per_requirement(words: list[str]) -> tuple[list[tuple[str, str]], bool]:
         if name in _BUILDING:
             return hashes, True
         if name != "--hash":
-            raise InputError(f"not an option of a requirement that is known here: {name[:60]}")
+            raise InputError(f"not an option of a requirement that is known here: {shown(name, 60)}")
         if not equals:
             value, words = (words[0], words[1:]) if words else ("", [])
         algorithm, _, digits = value.partition(":")

@@ -8,6 +8,7 @@ import binascii
 import configparser
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -19,6 +20,11 @@ from pratique.model.errors import InputError, UnsupportedError
 
 HASHES = ("sha256", "sha384", "sha512")
 """Algorithms that a RECORD may use: sha256 or better."""
+
+_TAGS = 1000
+"""Tags of one wheel; PyPI's wheels have a few dozen."""
+
+_BLANKS = re.compile(r"[^\S\n]{100,}")  # configparser takes the square of their number
 
 _PLATFORM = re.compile(
     r"(?P<machine>[a-z0-9_]+)-(?P<libc>manylinux|musllinux)_(?P<major>[0-9]+)_(?P<minor>[0-9]+)"
@@ -49,6 +55,7 @@ class WheelName(Struct, frozen=True):
             InputError: it is not the name of a wheel.
         """
         try:
+            _check_tags([filename])
             name, version, build, tags = parse_wheel_filename(filename)
         except (InvalidWheelFilename, ValueError) as error:
             raise InputError(f"not the name of a wheel: {filename[:120]!r}") from error
@@ -125,7 +132,7 @@ def wheel_info(text: str) -> WheelInfo:
     """Return what a WHEEL file says.
 
     Raises:
-        InputError: Root-Is-Purelib or the tags are missing, or it is not a WHEEL.
+        InputError: Root-Is-Purelib is missing, a tag is none, there are too many, or it is not a WHEEL.
         UnsupportedError: a major version other than 1, which an installer must refuse.
     """
     fields = [line.partition(":") for line in text.splitlines() if line.strip()]
@@ -135,8 +142,25 @@ def wheel_info(text: str) -> WheelInfo:
         raise InputError("WHEEL does not say whether the root is purelib")
     if one.get("wheel-version", "").split(".")[0] != "1":
         raise UnsupportedError(f"version {one.get('wheel-version', '')[:20]!r} of the wheel format")
-    tags = frozenset(tag for name, value in values if name == "tag" for tag in parse_tag(value))
-    return WheelInfo(one["root-is-purelib"].lower() == "true", tags)
+    return WheelInfo(one["root-is-purelib"].lower() == "true", _tags([v for n, v in values if n == "tag"]))
+
+
+def _check_tags(texts: Sequence[str]) -> None:
+    """See that compressed tag sets, or the names of files that end in them, stand for few tags: their parts multiply (PEP 425).
+
+    Raises:
+        InputError: there are more than a thousand.
+    """
+    if sum(math.prod(part.count(".") + 1 for part in text.split("-")[-3:]) for text in texts) > _TAGS:
+        raise InputError(f"more than {_TAGS:,} tags: {texts[0][:60]!r}")
+
+
+def _tags(texts: Sequence[str]) -> frozenset[Tag]:
+    _check_tags(texts)
+    try:
+        return frozenset(tag for text in texts for tag in parse_tag(text))
+    except ValueError as error:
+        raise InputError(f"a tag that is none: {texts[0][:60]!r}") from error
 
 
 def record_rows(text: str) -> tuple[RecordRow, ...]:
@@ -165,7 +189,7 @@ def scripts(entry_points: str) -> tuple[Script, ...]:
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None, comment_prefixes=("#", ";"))
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     try:
-        parser.read_string(entry_points)
+        parser.read_string(_BLANKS.sub(" ", entry_points))
     except configparser.Error as error:
         raise InputError("not an entry_points.txt") from error
     groups = (g for g in ("console_scripts", "gui_scripts") if parser.has_section(g))

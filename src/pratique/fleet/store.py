@@ -8,6 +8,7 @@ Writers wait for each other (``_PATIENCE``); readers wait for others to open it,
 memory (sqlite.org/wal.html).
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -91,7 +92,7 @@ class Store:
             raise UnsupportedError(
                 f"SQLite {sqlite3.sqlite_version} has no strict tables", remedy="Use SQLite 3.37 or later"
             )
-        if self._path.exists() and not self._path.is_file():
+        if os.path.exists(path) and not os.path.isfile(path):  # noqa: PTH110, PTH113 - Path raises where it may not look
             raise UnavailableError("not a file", place=self._place, remedy="Name a file with --store")
         with locked(self._path.parent), self._asking():  # of two that make it, one waits
             self._connection = sqlite3.connect(self._path, timeout=patience, isolation_level=None)
@@ -248,7 +249,7 @@ def open_store(path: Path) -> Store:
         UnavailableError: there is none.
         PratiqueError: see ``Store``.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - as above
         raise UnavailableError(
             "no store here",
             place=str(path),

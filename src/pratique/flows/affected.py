@@ -12,7 +12,7 @@ from pratique.checks import same_version
 from pratique.fleet import Known, LastFindings, Store, Used, View, finding_names, open_store, purl_parts
 from pratique.flows.clock import read_clock
 from pratique.flows.fleet import known_images, store_file
-from pratique.formats.text import plural
+from pratique.formats.text import plural, readable
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UsageError
 from pratique.model.finding import Findings
@@ -52,7 +52,7 @@ def affected(query: str, store: str) -> Affected:
         InputError: nothing is recorded.
         PratiqueError: the store cannot be used.
     """
-    clock = read_clock()
+    clock, query = read_clock(), readable(query)
     asking = _question(query, clock.now)
     with open_store(store_file(store)) as opened, opened.reading():
         view = View(opened)

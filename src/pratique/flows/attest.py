@@ -54,7 +54,11 @@ def attest_one(reference: str, kind: str, predicate: Path, key: Path, passphrase
     about = open_statements(reference)
     signer = load_private(read_whole(key, LIMIT), passphrase, str(key))
     data = read_whole(predicate, _PREDICATE)
-    strict_json.loads(data, place=str(predicate))
+    try:
+        strict_json.loads(data, place=str(predicate))
+    except InputError as error:
+        error.remedy = "Name a JSON document with --predicate"
+        raise
     named = predicate_type(kind)
     if named == TYPES["decision"]:  # one that nobody can read would keep every gate shut
         signed = read(data, SignedDecision, str(predicate))

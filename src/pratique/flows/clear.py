@@ -13,14 +13,13 @@ from pratique.attest.keys import LIMIT
 from pratique.flows.attest import attest_all
 from pratique.flows.clearance import Tried, Way, clearance, documents, write_documents
 from pratique.flows.fleet import add
-from pratique.flows.inventory import readable
 from pratique.flows.journal import Journal, Watcher
 from pratique.flows.road import Order, Road
 from pratique.flows.setting import setting
 from pratique.flows.steps import Teller, View
 from pratique.formats.documents import Report, encode
 from pratique.formats.html import html
-from pratique.formats.text import plural
+from pratique.formats.text import plural, readable
 from pratique.model.clearance import Clearance, StepNote
 from pratique.model.usage import Usage
 from pratique.sandbox import available

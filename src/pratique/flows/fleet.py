@@ -9,6 +9,7 @@ from pratique import __version__
 from pratique.fleet import Known, Store, View, make_record, open_store, read_records
 from pratique.flows.clock import Clock, read_clock
 from pratique.formats.documents import Report
+from pratique.formats.text import readable
 from pratique.model.errors import InputError
 from pratique.model.fleet import Added, Fleet, ImageState
 from pratique.storage import data_folder, read_whole
@@ -30,7 +31,7 @@ def add(paths: Sequence[Path], store: str) -> Added:
     """
     records = [r for path in paths for r in read_records(read_whole(path, _DOCUMENT), str(path))]
     with Store(store_file(store)) as opened:
-        return Added(str(store_file(store)), len(records), opened.add(records))
+        return Added(readable(store_file(store)), len(records), opened.add(records))
 
 
 def record(report: Report, store: str) -> Added:
@@ -41,7 +42,7 @@ def record(report: Report, store: str) -> Added:
     """
     records = [make_record(document) for document in structs.astuple(report)]
     with Store(store_file(store)) as opened:
-        return Added(str(store_file(store)), len(records), opened.add(records))
+        return Added(readable(store_file(store)), len(records), opened.add(records))
 
 
 def fleet(store: str) -> Fleet:

@@ -14,6 +14,7 @@ from pratique.attest.keys import LIMIT
 from pratique.flows.clock import read_clock
 from pratique.flows.statements import TYPES, predicate_type
 from pratique.flows.verify import Stated, believe
+from pratique.formats.text import readable
 from pratique.image import open_statements
 from pratique.model.admission import Admission, Reference, Refused, SignedDecision
 from pratique.model.digest import Digest, digest_of
@@ -50,16 +51,17 @@ def gate(reference: str, policy_file: str) -> Admission:
     ]
     nobody = _Judged((_nobody(refused),), ())
     newest, found = max(judged, key=lambda j: (bool(j[1].reasons), j[0].bundle), default=(None, nobody))
+    shown = readable(reference)
     return Admission(
         tool=__version__,
         created=clock.now,
         clock=clock.source,
-        reference=reference,
+        reference=shown,
         image=about.image,
         admitted=not found.reasons,
         signed=bool(believed or refused),
         reasons=found.reasons,
-        remedy=_remedy(found, reference, policy_file) if found.reasons else "",
+        remedy=_remedy(found, shown, readable(policy_file)) if found.reasons else "",
         policy=digest_of(data),
         decision=newest.bundle if newest else None,
         signer=_signer(newest, keys) if newest else "",

@@ -1,6 +1,5 @@
 """Reference to inventory: open, read every layer once, merge, catalogue."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from msgspec.structs import replace
 from pratique import __version__
 from pratique.catalog import CATALOGERS, catalog, distribution, unowned
 from pratique.flows.setting import Setting
+from pratique.formats.text import readable
 from pratique.image import Image, MergedTree, open_image
 from pratique.model.files import Anomaly, LayerFacts, Reader
 from pratique.model.inventory import Gap, Inventory, Layer
@@ -65,11 +65,6 @@ def take_inventory(
         unowned=loose,
     )
     return Taken(image, facts, tree, inventory)
-
-
-def readable(reference: str) -> str:
-    """Return a reference as text that a document can hold; bytes of a path that are no UTF-8 come as escapes."""
-    return os.fsencode(reference).decode("utf-8", "backslashreplace")
 
 
 def _layers(image: Image, facts: Sequence[LayerFacts]) -> Iterator[Layer]:

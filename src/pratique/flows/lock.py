@@ -1,6 +1,5 @@
 """Lock files: read them with all that they include, judge each line."""
 
-import os
 import re
 import stat
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pratique.checks.pins import RequirementsFile, fault, judge_pylock, judge_re
 from pratique.ecosystems.pylock import parse_pylock
 from pratique.ecosystems.requirements_file import Include, parse_requirements
 from pratique.flows.clock import Clock
+from pratique.formats.text import readable
 from pratique.model.digest import digest_of
 from pratique.model.errors import InputError, PratiqueError, UnsupportedError
 from pratique.model.pins import Code, Fault, LockedFile, Pin, Pins
@@ -70,33 +70,31 @@ def _is_pylock(path: Path) -> bool:
     remedy = _OTHERS.get(path.name.lower(), "")
     if remedy or path.suffix.lower() not in _PLAIN:
         named = "requirements files (.txt, .in) and pylock.toml or pylock.NAME.toml are read"
-        raise UnsupportedError(f"not a kind of lock that is read: {named}", place=_shown(path), remedy=remedy)
+        raise UnsupportedError(
+            f"not a kind of lock that is read: {named}", place=readable(path), remedy=remedy
+        )
     return False
-
-
-def _shown(path: Path) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _text(path: Path, kind: str, read: list[LockedFile]) -> str:
     """Return the text of a file, and note that it was read."""
     data = read_whole(path, BYTES)
-    read.append(LockedFile(path=_shown(path), kind=kind, digest=digest_of(data)))  # type: ignore[arg-type]
+    read.append(LockedFile(path=readable(path), kind=kind, digest=digest_of(data)))  # type: ignore[arg-type]
     if b"\0" in data:
-        raise InputError("not a text: it holds NUL", place=_shown(path), remedy="Write it as UTF-8")
+        raise InputError("not a text: it holds NUL", place=readable(path), remedy="Write it as UTF-8")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         remedy = "Write it as UTF-8"
-        raise InputError("not a text in UTF-8", place=_shown(path), remedy=remedy) from error
+        raise InputError("not a text in UTF-8", place=readable(path), remedy=remedy) from error
 
 
 def _pylock(path: Path, read: list[LockedFile]) -> tuple[list[Pin], list[Fault]]:
     text = _text(path, "pylock", read)
     try:
-        return judge_pylock(parse_pylock(text), _shown(path))
+        return judge_pylock(parse_pylock(text), readable(path))
     except InputError as error:
-        place = (_shown(path), int(error.place or 0))
+        place = (readable(path), int(error.place or 0))
         return [], [fault("PIN-15", place, path.name, f"not understood, so not accepted: {error.what}")]
 
 
@@ -104,7 +102,7 @@ def _requirements(path: Path, root: Path | None, read: list[LockedFile]) -> tupl
     tree = _real(root or path.parent)
     if root and not _real(path).is_relative_to(tree):
         remedy = "Name a folder that holds the file"
-        raise InputError("it lies outside of --root", place=_shown(path), remedy=remedy)
+        raise InputError("it lies outside of --root", place=readable(path), remedy=remedy)
     reading = _Reading(tree, read)
     reading.read(path, constraint=False, above=())
     return judge_requirements(reading.files)
@@ -136,16 +134,16 @@ class _Reading:
         if self._lines > LINES:
             raise InputError(
                 f"over {LINES:,} lines, with what it includes",
-                place=_shown(path),
+                place=readable(path),
                 remedy="Check it in parts, or write a pylock.toml",
             )
         at = len(self.files)
-        self.files.append(RequirementsFile(_shown(path), lines, constraint))
+        self.files.append(RequirementsFile(readable(path), lines, constraint))
         refused: list[tuple[Include, str, Code]] = []
         for include in (line for line in lines if isinstance(line, Include)):
             why = self._follow(include, path, here, constraint=constraint)
             refused += [(include, *why)] if why else []
-        self.files[at] = RequirementsFile(_shown(path), lines, constraint, tuple(refused))
+        self.files[at] = RequirementsFile(readable(path), lines, constraint, tuple(refused))
 
     def _follow(
         self, include: Include, path: Path, here: tuple[Path, ...], *, constraint: bool
@@ -156,7 +154,7 @@ class _Reading:
         target = path.parent / include.target
         real = _real(target)
         if not real.is_relative_to(self._tree):
-            return f"an include that leads out of {_shown(self._tree)}", "PIN-11"
+            return f"an include that leads out of {readable(self._tree)}", "PIN-11"
         if real in here:
             return "not understood, so not accepted: it includes itself", "PIN-15"
         if len(here) > DEPTH or len(self.files) >= FILES:
@@ -178,4 +176,4 @@ def _real(path: Path) -> Path:
     try:
         return path.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links
-        raise InputError("links that lead in a circle", place=_shown(path), remedy="Mend them") from error
+        raise InputError("links that lead in a circle", place=readable(path), remedy="Mend them") from error

@@ -13,7 +13,7 @@ from pratique.advisories import open_snapshot
 from pratique.checks import describe_base
 from pratique.flows.clearance import Tried
 from pratique.flows.harden import hardened
-from pratique.flows.inventory import Taken, readable, take_inventory
+from pratique.flows.inventory import Taken, take_inventory
 from pratique.flows.journal import Journal
 from pratique.flows.plan import Wishes, planned
 from pratique.flows.profile import profiled
@@ -23,6 +23,7 @@ from pratique.flows.runs import Scenario
 from pratique.flows.scan import Request, database, policy_of, report
 from pratique.flows.setting import Setting
 from pratique.formats.documents import Report, digest_of_document, encode
+from pratique.formats.text import readable
 from pratique.image import Target, check_target, holds, open_image, publish
 from pratique.model.base import Base
 from pratique.model.digest import Digest

@@ -83,10 +83,13 @@ def read(data: bytes, kind: type[T], place: str) -> T:
     Raises:
         InputError: it is not JSON, or no document of this kind and version.
     """
+    remedy = "Name a document that this version of Pratique wrote"
     try:
         return msgspec.convert(strict_json.loads(data, place=place), kind)
+    except InputError as error:
+        error.remedy = remedy
+        raise
     except msgspec.ValidationError as error:
-        remedy = "Name a document that this version of Pratique wrote"
         raise InputError(
             f"not a {kind.__name__.lower()} document ({error})", place=place, remedy=remedy
         ) from error

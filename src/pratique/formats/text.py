@@ -1,5 +1,6 @@
 """Foreign text made harmless for a terminal or a CI log; the one encoder for every line that a person reads."""
 
+import os
 import re
 
 from pratique.model.inventory import Gap
@@ -17,6 +18,11 @@ def visible(text: str) -> str:
     table can fold a cell so that any part of it starts a line.
     """
     return _HARMFUL.sub(lambda found: _escape(found[0]), text)
+
+
+def readable(path: str | os.PathLike[str]) -> str:
+    """Return a path or other word of a command line as text that a document can hold; bytes that are no UTF-8 come as escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def one_line(text: str, limit: int = 400) -> str:

@@ -1,7 +1,8 @@
 """Facts of layers, kept: what was read of a layer once, by the same readers, is not read again.
 
-Kept under both digests of a layer, of its stored and of its uncompressed bytes, which were checked against each other when
-it was read. A layer without a digest of its stored bytes is never kept. Not bounded yet.
+Kept under size and digest of a layer's stored bytes and the digest of its uncompressed ones, which were checked against each
+other when it was read, and behind a digest of their own: what the disk changed is read again. A layer without a digest of its
+stored bytes is never kept. Not bounded yet.
 """
 
 import hashlib
@@ -21,7 +22,8 @@ from pratique.model.errors import UnavailableError
 from pratique.model.files import Anomaly, Entry, LayerFacts, LinkedFact, Reader, Unread
 from pratique.storage import write_atomic
 
-_FORMAT = 1
+_FORMAT = 2
+_DIGEST = 32  # bytes of sha256
 
 
 class _Kept(Struct, array_like=True):
@@ -51,10 +53,13 @@ class FactStore:
         self._folder = folder / hashlib.sha256(_ENCODER.encode(named)).hexdigest()[:16]
 
     def find(self, layer: LayerBlob) -> LayerFacts | None:
-        """Return the facts of a layer; None where they are not kept or cannot be understood."""
+        """Return the facts of a layer; None where they are not kept or no longer what was kept."""
         with suppress(OSError, msgspec.MsgspecError):
             if place := self._place(layer):
-                kept = _DECODER.decode(place.read_bytes())
+                data = memoryview(place.read_bytes())
+                if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
+                    return None
+                kept = _DECODER.decode(data[_DIGEST:])
                 facts = self._facts(kept.facts)
                 return LayerFacts(layer.diff_id, kept.size, kept.entries, facts, kept.anomalies)
         return None
@@ -67,13 +72,17 @@ class FactStore:
                 by_reader[name][path] = fact
         raw = {name: msgspec.Raw(_ENCODER.encode(facts)) for name, facts in by_reader.items()}
         if place := self._place(layer):
+            data = _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw))
             with suppress(UnavailableError):
-                write_atomic(place, _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw)))
+                write_atomic(place, hashlib.sha256(data).digest() + data)
 
     def _place(self, layer: LayerBlob) -> Path | None:
         if layer.digest is None:
             return None
-        return self._folder / hashlib.sha256(f"{layer.digest}\n{layer.diff_id}".encode()).hexdigest()
+        return (
+            self._folder
+            / hashlib.sha256(f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()).hexdigest()
+        )
 
     def _facts(self, raw: Mapping[str, msgspec.Raw]) -> dict[str, dict[str, Any]]:
         facts: dict[str, dict[str, Any]] = {}

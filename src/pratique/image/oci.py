@@ -270,7 +270,7 @@ class Layout:
         check(data, descriptor, place)
         document = strict_json.loads(data, place=place)
         if not isinstance(document, dict):
-            raise InputError(f"not a JSON object where an {key} was promised", place=place)
+            raise InputError(f"not a JSON object where a {key} was promised", place=place)
         said = document.get("mediaType", descriptor.media_type)
         if key != "configuration" and (
             said != descriptor.media_type or ("layers" in document and "manifests" in document)

@@ -163,19 +163,21 @@ def _too_many(what: str, shelf: Shelf) -> InputError:
 
 def _layer(shelf: Shelf, entry: dict[str, Any], subject: Digest, media_type: str) -> Descriptor | None:
     """Return the descriptor of a candidate's document; None where it is about something else, damaged or gone."""
-    found = _candidate(shelf, entry)
+    found = _candidate(shelf, entry, checked=True)
     if not found or not found.subject or found.subject.digest != subject or len(found.layers) != 1:
         return None
     (layer,) = found.layers
     return layer if layer.media_type == media_type and 0 <= layer.size <= _LARGEST else None
 
 
-def _candidate(shelf: Shelf, entry: dict[str, Any]) -> Artifact | None:
-    """Return the manifest of a candidate; None where it is damaged or gone."""
+def _candidate(shelf: Shelf, entry: dict[str, Any], *, checked: bool) -> Artifact | None:
+    """Return the manifest of a candidate; None where it is damaged or gone, as far as that is checked."""
     try:
         digest = parse_digest(str(entry.get("digest")))
         data = shelf.manifest(digest, _MANIFEST_SIZE)
-        return decode(data, Artifact, shelf.place) if data is not None and digest_of(data) == digest else None
+        if data is None or (checked and digest_of(data) != digest):
+            return None
+        return decode(data, Artifact, shelf.place)
     except _DAMAGED:
         return None
 
@@ -222,6 +224,6 @@ def attached(target: Target, subject: Digest, media_type: str) -> Iterator[bytes
 
 
 def about(shelf: Shelf, entry: dict[str, Any]) -> str:
-    """Return what a candidate says that it is about; empty where it cannot be read."""
-    found = _candidate(shelf, entry)
+    """Return what a candidate says that it is about, damaged or not; empty where it cannot be read."""
+    found = _candidate(shelf, entry, checked=False)
     return found.subject.digest if found and found.subject else ""

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -32,6 +32,7 @@ _NAME = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _LOOPBACK = re.compile(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost")
 _REMEDY = "Write registry:127.0.0.1:PORT/NAME:TAG"
+_LAYER = 4 << 30
 
 
 class Place(Struct, frozen=True):
@@ -106,16 +107,17 @@ class Registry:
             raise UntrustedError(f"the registry sends {digest}", place=url, remedy="Do not use this registry")
         return answer.body, kind
 
-    def blob(self, digest: Digest, size: int | None = None) -> BinaryIO:
+    def blob(self, digest: Digest, size: int | None = None, *, limit: int = _LAYER) -> BinaryIO:
         """Return a blob as a file of its own, whose content is as its digest promises, and of the size that is given.
 
         Raises:
-            UntrustedError: it is not.
+            UntrustedError: it is not, or is longer than ``limit`` bytes.
             UnavailableError: there is none.
         """
         with tempfile.TemporaryDirectory(prefix="pratique-") as folder:
             path = Path(folder) / "blob"
-            self._transport.download(f"{self._base}/blobs/{digest}", path, digest=digest, size=size)
+            url = f"{self._base}/blobs/{digest}"
+            self._transport.download(url, path, digest=digest, size=size, limit=limit)
             return path.open("rb", buffering=0)  # the name goes, the content stays until it is closed
 
     def has_blob(self, digest: Digest) -> bool:
@@ -135,18 +137,25 @@ class Registry:
         begun = self._transport.exchange("POST", f"{self._base}/blobs/uploads/", headers={}, limit=MIB)
         if begun.status not in {201, 202}:
             raise self._refused(begun, "an upload is refused")
-        there = urljoin(f"{self._base}/blobs/uploads/", begun.headers.get("location", ""))
-        if Address.parse(there).origin != Address.parse(self.place.site).origin:
-            raise UntrustedError(
-                "an upload that is to go to another server",
-                place=self._base,
-                remedy="Do not use this registry",
-            )
+        there = self._upload(begun.headers.get("location", ""))
         headers = {"Content-Type": "application/octet-stream"}
-        url = f"{there}{'&' if '?' in there else '?'}digest={digest}"
+        url = f"{there.url}{'&' if there.query else '?'}digest={digest}"
         done = self._transport.exchange("PUT", url, headers=headers, content=data, limit=MIB)
         if done.status != 201:
             raise self._refused(done, f"the blob {digest} is refused")
+
+    def _upload(self, location: str) -> Address:
+        """Return where an upload goes on, which is here."""
+        begun, remedy = Address.parse(f"{self._base}/blobs/uploads/"), "Do not use this registry"
+        try:
+            there = begun.join(location)
+        except (InputError, UnsupportedError) as error:
+            what = f"an upload that is to go nowhere: {error.what}"
+            raise UntrustedError(what, place=self._base, remedy=remedy) from error
+        if there.origin != begun.origin:
+            what = "an upload that is to go to another server"
+            raise UntrustedError(what, place=self._base, remedy=remedy)
+        return there
 
     def put_manifest(self, reference: str, data: bytes, media_type: str) -> bool:
         """Store a manifest; return whether the registry itself keeps track of what refers to its subject.
@@ -188,6 +197,7 @@ class Registry:
         is added again.
 
         Raises:
+            InputError: they would be too many to be read again.
             UnavailableError: others kept writing, so that our entries could not be kept.
         """
         for _ in range(5):
@@ -195,6 +205,8 @@ class Registry:
             missing = [e for e in entries if e["digest"] not in {k.get("digest") for k in known}]
             if not missing:
                 return
+            if len(known) + len(missing) > STATEMENTS:
+                raise _too_many(self._base)
             index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*known, *missing]}
             self.put_manifest(_tag(subject), json.dumps(index, sort_keys=True).encode(), INDEX)
         raise UnavailableError(
@@ -219,15 +231,24 @@ def _tag(subject: Digest) -> str:
 
 
 def _manifests(data: bytes, place: str) -> list[dict[str, Any]]:
-    document = strict_json.loads(data, place=place)
+    try:
+        document = strict_json.loads(data, place=place)
+    except InputError as error:
+        error.remedy = "Do not use this registry"
+        raise
     found = document.get("manifests") if isinstance(document, dict) else None
-    if not isinstance(found, list) or len(found) > STATEMENTS:
-        raise InputError(
-            f"no list of referrers, or one of more than {STATEMENTS}",
-            place=place,
-            remedy="Remove what is not needed",
-        )
+    if not isinstance(found, list):
+        raise InputError("not a list of referrers", place=place, remedy="Do not use this registry")
+    if len(found) > STATEMENTS:
+        raise _too_many(place)
     return [entry for entry in found if isinstance(entry, dict)]
+
+
+def _too_many(place: str) -> InputError:
+    remedy = "Remove what is not needed"
+    return InputError(
+        f"more than {STATEMENTS} statements in the list of referrers", place=place, remedy=remedy
+    )
 
 
 class RegistryBlobs:
@@ -269,11 +290,8 @@ class RegistryBlobs:
         """Return a blob or, where there is none of that digest, a manifest that an index names."""
         if not self._registry.has_blob(digest):
             return self._registry.manifest(digest)[0]
-        with self._registry.blob(digest) as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise InputError(f"larger than {limit} bytes", place=f"{self.place}: {digest}")
-        return data
+        with self._registry.blob(digest, limit=limit) as file:
+            return file.read(limit)
 
     def size(self, name: str) -> int:
         """Return the size of a document."""

@@ -92,6 +92,14 @@ def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) 
         InputError: it is no image.
         UsageError: several images could be meant.
     """
+    try:
+        return _opened(reference, platform, limits)
+    except InputError as error:
+        error.remedy = error.remedy or "Build or fetch the image again"
+        raise
+
+
+def _opened(reference: str, platform: str, limits: Limits) -> Image:
     prefix, _, rest = reference.partition(":")
     kind, text = (prefix, rest) if prefix in PREFIXES else ("", reference)
     if kind == "registry":

@@ -190,22 +190,23 @@ def push(layout: str, to: str) -> Digest:
 def _pushed(registry: Registry, folder: Path, digest: Digest) -> tuple[bytes, bool]:
     """Push a manifest after all that it names; return it, and whether the registry keeps track of what it refers to."""
     data = FolderBlobs(folder).read(blob_path(digest), DEFAULT.document)
-    if digest_of(data) != digest:
-        raise _changed(folder / blob_path(digest))
+    _same(digest_of(data), digest, folder)
     manifest = decode(data, Manifest, str(folder))
     for blob in (parse_digest(found.digest) for found in (*manifest.layers, manifest.config)):
         if not registry.has_blob(blob):
             path = folder / blob_path(blob)
             with open_regular(path) as file:
-                if "sha256:" + hashlib.file_digest(cast("Any", file), "sha256").hexdigest() != blob:
-                    raise _changed(path)
+                digits = hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
+            _same(Digest(f"sha256:{digits}"), blob, folder)
             registry.put_blob(blob, path)
     return data, registry.put_manifest(digest, data, _type(data))
 
 
-def _changed(path: Path) -> UntrustedError:
-    remedy = "The copy is damaged or was changed: make the image again"
-    return UntrustedError("not what its descriptor promises", place=str(path), remedy=remedy)
+def _same(found: Digest, promised: Digest, folder: Path) -> None:
+    if found != promised:
+        place = str(folder / blob_path(promised))
+        remedy = "The copy is damaged or was changed: make the image again"
+        raise UntrustedError("not what its descriptor promises", place=place, remedy=remedy)
 
 
 def _type(data: bytes) -> str:

@@ -50,17 +50,17 @@ def exchange(request: Request, send: Send, patience: Patience) -> Answer:
     """Send a request until there is an answer.
 
     Raises:
-        UnavailableError: there is none in time, or the server stays busy.
+        UnavailableError: there is none in time, or not all of it, or the server stays busy.
         UntrustedError: the answer is longer than the limit.
     """
     while True:
         try:
-            return _attempt(request, send)
+            return _attempt(request, send, patience)
         except TryAgainError as again:
             patience.wait(again, progressed=False)
 
 
-def _attempt(request: Request, send: Send) -> Answer:
+def _attempt(request: Request, send: Send, patience: Patience) -> Answer:
     place = str(request.address)
     try:
         with send(request) as response:
@@ -69,14 +69,22 @@ def _attempt(request: Request, send: Send) -> Answer:
                     f"the server answers {response.status_code}", place=place, remedy=_NETWORK
                 )
                 raise TryAgainError(error, retry_after(response.headers))
-            body = b""
-            for chunk in response.iter_raw():
-                body += chunk
-                if len(body) > request.limit:
-                    raise UntrustedError(f"longer than the limit of {request.limit} bytes", place=place)
+            body = _body(response, request, patience)
             return Answer(response.status_code, dict(response.headers.items()), body)
     except httpx2.TimeoutException as error:
         raise TryAgainError(UnavailableError("no answer in time", place=place, remedy=_NETWORK)) from error
     except httpx2.TransportError as error:
         what = f"the connection failed ({str(error)[:200] or type(error).__name__})"
         raise TryAgainError(UnavailableError(what, place=place, remedy=_NETWORK)) from error
+
+
+def _body(response: httpx2.Response, request: Request, patience: Patience) -> bytes:
+    body, place = bytearray(), str(request.address)
+    for chunk in response.iter_raw():
+        body += chunk
+        if len(body) > request.limit:
+            what = f"longer than the limit of {request.limit} bytes"
+            raise UntrustedError(what, place=place, remedy="Do not use this server")
+        if patience.over():
+            raise UnavailableError("the answer takes too long", place=place, remedy=_NETWORK)
+    return bytes(body)

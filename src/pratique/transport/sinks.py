@@ -147,7 +147,8 @@ class FileSink:
         """
         self.count += len(chunk)
         if self.count > self.most:
-            raise UntrustedError(f"longer than the {self.most} bytes promised for it", place=self._place)
+            what = f"longer than the {self.most} bytes promised for it"
+            raise UntrustedError(what, place=self._place, remedy="Do not use this server")
         self._hash.update(chunk)
         try:
             self._file.write(chunk)
