@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from pratique.flows.clearance import Tried, clearance, documents, told, write_documents
-from pratique.flows.inventory import readable
 from pratique.formats.documents import digest_of_document, encode, read
 from pratique.formats.html import html
+from pratique.formats.text import readable
 from pratique.model.clearance import Clearance, StepNote
 from pratique.model.digest import digest_of
 from pratique.model.errors import UnavailableError
