@@ -158,6 +158,10 @@ TAMPERINGS: dict[str, tuple[Callable[[World], object], tuple[str, str]]] = {
         lambda w: w.put("usr/local/lib/python3.11/usercustomize.py", EVIL),
         ("start-up hook", "usr/local/lib/python3.11/usercustomize.py"),
     ),
+    "sitecustomize as a folder": (
+        lambda w: w.put("usr/local/lib/python3.11/sitecustomize/__init__.py", EVIL),
+        ("start-up hook", "usr/local/lib/python3.11/sitecustomize/__init__.py"),
+    ),
     "sitecustomize of another folder": (
         lambda w: w.put("usr/lib/python3/dist-packages/sitecustomize.py", EVIL),
         ("start-up hook", "usr/lib/python3/dist-packages/sitecustomize.py"),

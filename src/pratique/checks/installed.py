@@ -24,7 +24,9 @@ _FREE = ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_cache.json",
 
 _SITE = re.compile(r"(?:.*/)?lib/python3(?:\.\d+)?/(?:site|dist)-packages")
 _LIBRARY = re.compile(r"(?:.*/)?lib/python3(?:\.\d+)?/")
-_HOOK = re.compile(r"(?:.*/)?(?:[^/]+\.pth|(?:sitecustomize|usercustomize)\.(?:py|pyc|so|[^/]+\.so))")
+_HOOK = re.compile(
+    r"(?:.*/)?(?:[^/]+\.pth|(?:sitecustomize|usercustomize)(?:/__init__)?\.(?:py|pyc|so|[^/]+\.so))"
+)
 _RENAMED = re.compile(r"(?:pip|easy_install)-?[0-9.]+")
 _NUMBERED = re.compile(r"-?[0-9.]+")
 _EXAMPLES = 5
