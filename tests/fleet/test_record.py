@@ -36,6 +36,7 @@ def test_a_report_with_a_changed_document_is_refused() -> None:
     ("data", "said"),
     [
         (b"", "not a document"),
+        (b'{"schema":"\xff"}', "not a document"),
         (b"\xff", "not a document"),
         (b"[" * 10_000, "not a document"),
         (b"[]", "not a document"),

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pratique.fleet import Store, open_store
+from pratique.fleet import Store, View, make_record, open_store
 from pratique.formats.documents import digest_of_document
 from pratique.model.errors import InputError, PratiqueError, UnavailableError, UnsupportedError
 from pratique.model.finding import Decision, Findings
@@ -227,6 +227,45 @@ def test_a_changed_document_is_refused(tmp_path: Path, change: str) -> None:
         connection.execute(f"UPDATE document SET body = {change} WHERE digest = ?", (digest,))  # noqa: S608
     with Store(path) as store, pytest.raises(InputError, match="is damaged"):
         store.read(digest, Findings)
+
+
+def everything(view: View) -> list[object]:
+    """Return what a store answers of packages and their use."""
+    return [(list(view.packages("pypi", "demo")), view.uses(known.key)) for known in view.images()]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "document SET created = '2026-11-24T25:00'",
+        "decision SET verdict = 'pasS'",
+        "findings SET blind = '{'",
+        "findings SET blind = '[]'",
+        "findings SET feeds = '[{}]'",
+        "findings SET feeds = CAST(x'22FF22' AS TEXT)",
+        "package SET told = 'itsself'",
+        "use SET state = 'usee'",
+        "use SET phases = '{}'",
+    ],
+)
+def test_a_changed_row_is_refused(tmp_path: Path, change: str) -> None:
+    usage = fleet.usage(REPORT.inventory)
+    path = fleet.stored(tmp_path / "s", REPORT)
+    with Store(path) as store:
+        store.add([make_record(usage)])
+    with plain(path) as connection:
+        connection.execute(f"UPDATE {change}")
+    with Store(path) as store, pytest.raises(PratiqueError) as refused:
+        everything(View(store))
+    assert refused.value.place == str(path)
+    assert refused.value.remedy
+
+
+def test_a_layout_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = fleet.stored(tmp_path / "s", REPORT)
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE usage", b"CREATE TABL\xce usage"))
+    with pytest.raises(InputError, match="damaged"):
+        Store(path)
 
 
 def test_a_document_of_another_kind_is_not_taken_for_the_one_asked_for(tmp_path: Path) -> None:

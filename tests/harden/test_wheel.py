@@ -13,7 +13,7 @@ import pytest
 
 from pratique.ecosystems.wheel import record_rows
 from pratique.formats.strict_zip import ZipLimits
-from pratique.harden.wheel import WheelFile, installed_files
+from pratique.harden.wheel import Places, WheelFile, installed_files, listed_files
 from pratique.model.errors import (
     InputError,
     PratiqueError,
@@ -278,6 +278,14 @@ def test_limits(tmp_path: Path) -> None:
     big = changed(f"{INFO}/METADATA", b"Name: my-tool\nVersion: 1.0\n" + b"x" * (17 << 20))
     with pytest.raises(InputError, match="over the limit"):
         laid(write(tmp_path, full(big)))
+
+
+def test_contents_that_are_looked_at_have_a_limit(tmp_path: Path) -> None:
+    places = Places(SITE, BIN, PREFIX, PYTHON)
+    bomb = write(tmp_path, full(changed("top.py", bytes(257 << 20))))
+    assert list(listed_files(bomb, places, lambda _path, _digest: False))
+    with pytest.raises(InputError, match="more than 256 MiB"):
+        list(listed_files(bomb, places, lambda path, _digest: path.endswith("top.py")))
 
 
 def test_files_that_are_no_wheel(tmp_path: Path) -> None:

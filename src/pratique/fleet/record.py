@@ -68,7 +68,7 @@ def read_records(data: bytes, place: str) -> tuple[Record, ...]:
     body = data.removesuffix(b"\n")
     try:
         tag = msgspec.json.decode(body, type=_Tagged).schema
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"not a document of Pratique ({error})", place=place, remedy=_REMEDY) from error
     if tag == _REPORT:
         parts = structs.astuple(read(body, Envelope, place))

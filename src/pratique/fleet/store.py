@@ -25,6 +25,7 @@ from pratique.model.errors import InputError, PratiqueError, UnavailableError, U
 from pratique.storage import locked
 
 T = TypeVar("T", bound=Recorded)
+V = TypeVar("V")
 
 _APPLICATION = 0x50524154  # "PRAT", which tells our files from others
 _PATIENCE = 60.0  # seconds that a writer waits for another one
@@ -146,7 +147,7 @@ class Store:
         data = expand(body, size, digest, self._place)
         try:
             return msgspec.json.decode(data, type=kind)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise InputError(
                 f"the stored document {digest} is not what was asked for",
                 place=self._place,
@@ -161,6 +162,29 @@ class Store:
         """
         with self._asking():
             return self._connection.execute(query, values).fetchall()
+
+    def values(self, kind: Any, query: str, *values: str | int) -> list[Any]:
+        """Return the rows of a query as values of a kind; only the documents have a digest that tells damage.
+
+        Raises:
+            InputError: a row is none.
+            PratiqueError: see the class.
+        """
+        try:
+            return msgspec.convert(self.rows(query, *values), list[kind])
+        except msgspec.ValidationError as error:
+            raise self._damaged(error) from error
+
+    def json(self, text: str, kind: type[V]) -> V:
+        """Return the value of a column that holds JSON.
+
+        Raises:
+            InputError: it does not.
+        """
+        try:
+            return msgspec.json.decode(text, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise self._damaged(error) from error
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -222,8 +246,14 @@ class Store:
     def _asking(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:  # SQLite quotes what is damaged, and Python takes it for text
+            raise self._damaged(error) from error
         except sqlite3.Error as error:
             raise self._refused(error) from error
+
+    def _damaged(self, error: Exception) -> InputError:
+        what, remedy = f"the store is damaged ({error})", "Restore it from a copy"
+        return InputError(what, place=self._place, remedy=remedy)
 
     def _refused(self, error: sqlite3.Error) -> PratiqueError:
         """Return an error of SQLite as one of ours (sqlite.org/rescode.html; the low byte is the primary code)."""
@@ -231,9 +261,7 @@ class Store:
         if code == sqlite3.SQLITE_NOTADB:
             return self._foreign()
         if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_SCHEMA, sqlite3.SQLITE_ERROR}:
-            return InputError(
-                f"the store is damaged ({error})", place=self._place, remedy="Restore it from a copy"
-            )
+            return self._damaged(error)
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return UnavailableError("in use by another program", place=self._place, remedy="Try again later")
         if code == sqlite3.SQLITE_FULL:

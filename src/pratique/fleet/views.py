@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-import msgspec
-
 from pratique.fleet.store import Store
 from pratique.model.advisory import Feed
 from pratique.model.digest import Digest
@@ -52,7 +50,11 @@ _NAMED = "SELECT d.digest FROM finding f JOIN document d ON d.id = f.findings WH
 _USES = """
 SELECT s.package, s.state, s.phases FROM usage u JOIN use s ON s.usage = u.id WHERE u.image = ? AND u.valid = 1
 """
-_FEEDS = msgspec.json.Decoder(tuple[Feed, ...])
+
+_INVENTORY = tuple[str, Digest, datetime, Digest | None, Digest | None, str, str, str, int, int, int]
+_DECISION = tuple[str, Digest, datetime, Verdict, Digest, int]
+_FOUND = tuple[str, Digest, datetime, Digest | None, str, str, int]
+_USE = tuple[str, UseState, str]
 
 
 class LastDecision(NamedTuple):
@@ -138,14 +140,18 @@ class View:
     def images(self) -> tuple[Known, ...]:
         """Return every image that an inventory is stored of, by reference."""
         decisions = {
-            row[0]: LastDecision(row[1], _moment(row[2]), row[3], row[4])
-            for row in self._store.rows(_DECISIONS)
+            image: LastDecision(digest, created, verdict, findings)
+            for image, digest, created, verdict, findings, _ in self._store.values(_DECISION, _DECISIONS)
         }
         findings = {
-            row[0]: LastFindings(
-                row[1], _moment(row[2]), row[3], msgspec.json.decode(row[4]), _FEEDS.decode(row[5])
+            image: LastFindings(
+                digest,
+                created,
+                snapshot,
+                self._store.json(blind, dict[str, int]),
+                self._store.json(feeds, tuple[Feed, ...]),
             )
-            for row in self._store.rows(_FINDINGS)
+            for image, digest, created, snapshot, blind, feeds, _ in self._store.values(_FOUND, _FINDINGS)
         }
         return tuple(
             Known(
@@ -153,7 +159,7 @@ class View:
                 name=ImageName(
                     reference=reference, platform=platform, config=config, manifest=manifest, inventory=digest
                 ),
-                scanned=_moment(created),
+                scanned=created,
                 completeness=completeness,
                 gaps=gaps,
                 packages=packages,
@@ -173,7 +179,7 @@ class View:
                 gaps,
                 packages,
                 total,
-            ) in self._store.rows(_INVENTORIES)
+            ) in self._store.values(_INVENTORY, _INVENTORIES)
         )
 
     def missing(self) -> tuple[Digest, ...]:
@@ -182,7 +188,7 @@ class View:
 
     def packages(self, kind: str, name: str) -> Iterator[Placed]:
         """Yield the packages of a type and normalised name, in every inventory."""
-        return (Placed(*row) for row in self._store.rows(_PACKAGES, kind, name))
+        return iter(self._store.values(Placed, _PACKAGES, kind, name))
 
     def named(self, vulnerability: str) -> frozenset[Digest]:
         """Return the findings documents that know a vulnerability by a name or an alias."""
@@ -192,12 +198,8 @@ class View:
         """Return what was seen of each package of an image; of several usages the one that saw more."""
         order: tuple[UseState, ...] = ("not observed", "metadata only", "used")
         seen: dict[str, Used] = {}
-        for package, state, text in self._store.rows(_USES, image):
+        for package, state, text in self._store.values(_USE, _USES, image):
             before = seen.get(package, Used("not observed", ()))
-            phases = {*before.phases, *msgspec.json.decode(text, type=tuple[str, ...])}
+            phases = {*before.phases, *self._store.json(text, tuple[str, ...])}
             seen[package] = Used(max(before.state, state, key=order.index), tuple(sorted(phases)))
         return seen
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

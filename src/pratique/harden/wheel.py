@@ -20,7 +20,9 @@ from pratique.formats.strict_zip import ZipLimits, ZipMember
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, PratiqueError, UnavailableError, UntrustedError
 
-_SMALL = 16 << 20
+_SMALL, _LOOKED_AT = 16 << 20, 256 << 20
+"""Bytes of a metadata file, and of all contents of a wheel that are looked at."""
+
 _UNHASHED = ("RECORD", "RECORD.jws", "RECORD.p7s")
 _PYTHON = re.compile(r"(?:^|/)(python3\.[0-9]+)/")
 _FIRST_LINE = 127
@@ -178,17 +180,21 @@ class _Installation:
 
     def listed(self, wanted: Callable[[str, Digest], bool]) -> Iterator[ListedFile]:
         """Yield the files as ``listed_files`` promises."""
+        left = _LOOKED_AT
         for path, row in self._checked_record().items():
             member = self._members[path]
             place, _, script = self._placed(member)
             place = self._once(place)
             digest = Digest(f"sha256:{row.digest.hex()}")
-            if row.algorithm != "sha256" or script or wanted(place, digest):
-                content = self._content(member, row, script=script)
-                yield ListedFile(place, digest_of(content), content)
-            else:
+            if row.algorithm == "sha256" and not script and not wanted(place, digest):
                 _check_size(row, member.size)
                 yield ListedFile(place, digest)
+                continue
+            left -= member.size
+            if left < 0:
+                raise InputError(f"more than {_LOOKED_AT >> 20} MiB to be looked at", place=path[:120])
+            content = self._content(member, row, script=script)
+            yield ListedFile(place, digest_of(content), content)
         for place, content in self._commands():
             yield ListedFile(self._once(place), digest_of(content), content)
 
