@@ -1,6 +1,6 @@
 """Where our own files lie, and how they are written: whole or not at all.
 
-A reader sees the old file or the new one. Bounded caches are not here yet.
+A reader sees the old file or the new one. What can be made anew is told by its size and its last use.
 """
 
 import fcntl
@@ -8,7 +8,9 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from pratique.model.errors import InputError, UnavailableError
 
@@ -148,8 +150,49 @@ def _remove(folder: Path) -> None:
     folder.rmdir()
 
 
+class Kept(NamedTuple):
+    """Something of our own that can be made anew: a file or folder, its bytes, and when it was used last (UTC)."""
+
+    path: Path
+    size: int
+    used: datetime
+
+
+def kept_below(folder: Path, depth: int) -> Iterator[Kept]:
+    """Yield what lies at a depth below a folder; what goes away meanwhile is left out.
+
+    Raises:
+        UnavailableError: a folder cannot be read.
+    """
+    for item in sorted(folder.glob("*") if folder.is_dir() else ()):
+        with suppress(FileNotFoundError):
+            if depth > 1 and item.is_dir() and not item.is_symlink():
+                yield from kept_below(item, depth - 1)
+            else:
+                used = datetime.fromtimestamp(item.lstat().st_mtime, UTC)
+                yield Kept(item, _bytes(item), used)
+
+
+def _bytes(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder; links are not followed."""
+    if path.is_symlink() or not path.is_dir():
+        return path.lstat().st_size
+    total = 0
+    for here, _, names in os.walk(path):
+        for name in names:
+            with suppress(OSError):  # it went away, or its name is too long to ask for
+                total += os.lstat(os.path.join(here, name)).st_size  # noqa: PTH118 - of 50,000 files
+    return total
+
+
+def touch(path: Path) -> None:
+    """Note that something of our own was used; where the disk refuses, it only looks older than it is."""
+    with suppress(OSError):
+        os.utime(path)
+
+
 def forget(folder: Path) -> None:
-    """Take a folder of our own away; nobody sees half of it."""
+    """Take something of our own away, file or folder; nobody sees half of it."""
     with suppress(FileNotFoundError):
         gone = folder.rename(folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.gone"))
         with suppress(OSError):  # it is out of sight

@@ -10,6 +10,7 @@ import typer
 from pratique import __version__
 from pratique.cli import (
     attesting,
+    caching,
     clearing,
     exits,
     feeding,
@@ -42,6 +43,9 @@ locks = typer.Typer(
     no_args_is_help=True, help="Lock files of Python packages, and whether images keep to them."
 )
 app.add_typer(locks, name="lock")
+
+caches = typer.Typer(no_args_is_help=True, help="The cache folder: what is in it, and how it is kept small.")
+app.add_typer(caches, name="cache")
 
 _COMPLETE = "_PRATIQUE_COMPLETE"
 """By this variable a completion script asks for words."""
@@ -170,6 +174,14 @@ locks.command(
     "image",
     epilog=_example("pratique lock image oci:image -o pylock.toml"),
 )(locking.lock_image)
+caches.command("status", epilog=_example("pratique cache status --format json"))(caching.cache_status)
+caches.command(
+    "prune",
+    epilog=_example(
+        "pratique cache prune --max-size 20GB", "pratique cache prune --older-than 30d --max-size 50GB"
+    ),
+)(caching.cache_prune)
+caches.command("clear", epilog=_example("pratique cache clear"))(caching.cache_clear)
 database.command("status", epilog=_example("pratique db status --format json"))(feeding.db_status)
 
 

@@ -12,6 +12,7 @@ from pratique.model.errors import UnsupportedError
 from pratique.model.plan import Artifact, Plan
 from pratique.repositories import apt, debian
 from pratique.repositories.python import PythonIndex
+from pratique.storage import touch
 
 
 def fetch_artifacts(plan: Plan, taken: Taken, here: Setting) -> dict[Artifact, Path]:
@@ -52,6 +53,7 @@ def kept_artifact(digest: Digest, cache: Path) -> Path | None:
         if path.suffix != ".part" and path.is_file():
             with path.open("rb") as file:
                 if "sha256:" + hashlib.file_digest(file, "sha256").hexdigest() == digest:
+                    touch(folder)
                     return path
     return None
 

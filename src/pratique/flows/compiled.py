@@ -8,7 +8,7 @@ import msgspec
 from pratique.ecosystems import bytecode
 from pratique.model.digest import Digest
 from pratique.model.errors import UnavailableError
-from pratique.storage import write_atomic
+from pratique.storage import touch, write_atomic
 
 _Outlines = dict[str, bytes | None]
 _DECODER = msgspec.msgpack.Decoder(_Outlines)
@@ -27,6 +27,7 @@ class Outlines:
         self._known: _Outlines = {}
         with suppress(OSError, msgspec.MsgspecError):
             self._known = _DECODER.decode(self._place.read_bytes())
+            touch(self._place)
         self._kept = len(self._known)
 
     def known(self, source: Digest, level: int) -> bool:

@@ -16,7 +16,7 @@ from pratique.model.errors import InputError, UnavailableError, UnsupportedError
 from pratique.model.usage import How, RecordedRun, Usage
 from pratique.profile import Drive, Recorded, record, usage, with_interpreters
 from pratique.sandbox import Bind, Job, Root, available
-from pratique.storage import locked
+from pratique.storage import locked, touch
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _STOPPED = {0, 143}
@@ -79,6 +79,7 @@ def unpacked(taken: Taken, here: Setting) -> Path:
         if not folder.exists():
             here.note(f"unpacking into {folder}")
             unpack(taken.image, taken.facts, taken.tree, folder)
+        touch(folder)
     return folder
 
 

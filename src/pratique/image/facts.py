@@ -2,7 +2,7 @@
 
 Kept under size and digest of a layer's stored bytes and the digest of its uncompressed ones, which were checked against each
 other when it was read, and behind a digest of their own: what the disk changed is read again. A layer without a digest of its
-stored bytes is never kept. Not bounded yet.
+stored bytes is never kept.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from pratique.image.layer import LayerBlob
 from pratique.image.limits import Limits
 from pratique.model.errors import UnavailableError
 from pratique.model.files import Anomaly, Entry, LayerFacts, LinkedFact, Reader, Unread
-from pratique.storage import write_atomic
+from pratique.storage import touch, write_atomic
 
 _FORMAT = 2
 _DIGEST = 32  # bytes of sha256
@@ -61,6 +61,7 @@ class FactStore:
                     return None
                 kept = _DECODER.decode(data[_DIGEST:])
                 facts = self._facts(kept.facts)
+                touch(place)
                 return LayerFacts(layer.diff_id, kept.size, kept.entries, facts, kept.anomalies)
         return None
 
@@ -77,12 +78,8 @@ class FactStore:
                 write_atomic(place, hashlib.sha256(data).digest() + data)
 
     def _place(self, layer: LayerBlob) -> Path | None:
-        if layer.digest is None:
-            return None
-        return (
-            self._folder
-            / hashlib.sha256(f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()).hexdigest()
-        )
+        named = f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()
+        return self._folder / hashlib.sha256(named).hexdigest() if layer.digest else None
 
     def _facts(self, raw: Mapping[str, msgspec.Raw]) -> dict[str, dict[str, Any]]:
         facts: dict[str, dict[str, Any]] = {}
