@@ -1,12 +1,18 @@
 """Commands about signed statements: exit codes as a gate needs them, and nothing on stdout that is no answer."""
 
 import json
+import os
+import pty
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from pratique.attest import generate
 from pratique.cli import run
 from pratique.formats.official import check_openvex
 from tests.making import cleared, keys, scans
@@ -76,6 +82,41 @@ def test_a_wrong_passphrase_ends_with_1(
     assert run(attest(way)) == 1
     out, err = capsysbinary.readouterr()
     assert (out, b"Unset PRATIQUE_KEY_PASSPHRASE" in err) == (b"", True)
+
+
+def on_a_terminal(words: list[str], said: bytes) -> tuple[int, bytes]:
+    """Run the program on a terminal of its own, answer its first question, and return exit code and screen."""
+    if not shutil.which("setsid"):
+        pytest.skip("setsid is not here")
+    terminal, end = pty.openpty()
+    command = ["setsid", "--ctty", "--wait", sys.executable, "-m", "pratique", *words]
+    process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end)
+    os.close(end)
+    shown, answered = b"", False
+    with suppress(OSError):  # the terminal ends with the program
+        while piece := os.read(terminal, 4096):
+            shown += piece
+            if b"Passphrase of" in shown and not answered:
+                answered = os.write(terminal, said + b"\n") > 0
+    os.close(terminal)
+    return process.wait(), shown
+
+
+@pytest.mark.parametrize(("said", "code"), [(b"a word", 0), (b"hunter2", 1)])
+def test_a_person_is_asked_for_the_passphrase(way: Cleared, said: bytes, code: int) -> None:
+    way.key.write_bytes(generate(b"a word")[0])
+    ended, shown = on_a_terminal(attest(way), said)
+    assert (ended, shown.count(b"Passphrase of")) == (code, 1)
+    assert said not in shown
+
+
+def test_a_key_that_others_can_read_is_told(way: Cleared, capsysbinary: Capture) -> None:
+    way.key.chmod(0o644)
+    assert run(attest(way)) == 0
+    assert b"can be read by others: chmod 600" in b" ".join(capsysbinary.readouterr().err.split())
+    way.key.chmod(0o600)
+    assert run(attest(way)) == 0
+    assert b"others" not in capsysbinary.readouterr().err
 
 
 def test_gate_exit_codes(way: Cleared, capsysbinary: Capture) -> None:

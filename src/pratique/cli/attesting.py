@@ -36,7 +36,7 @@ def key_generate(
     from pratique.flows.keys import make_keys
 
     screen = Screen(quiet=quiet)
-    secret = passphrase(confirm=True)
+    secret = _new_passphrase()
     fingerprint = make_keys(name, secret)
     screen.line(text(fingerprint, "bold"))
     if not secret:
@@ -77,9 +77,9 @@ def attest(
             remedy="Try: pratique attest oci:image --all --documents image.documents --key my.key",
         )
     if documents:
-        told = attest_all(image, documents, key, passphrase())
+        told = attest_all(image, documents, key, passphrase_of(key, screen))
     else:
-        told = attest_one(image, kind, predicate or Path(), key, passphrase())
+        told = attest_one(image, kind, predicate or Path(), key, passphrase_of(key, screen))
     render(screen, told, form, _show_attested)
     return 0
 
@@ -223,12 +223,22 @@ def gate(
     return NOT_VERIFIED if answer.signed else NO_STATEMENT
 
 
-def passphrase(*, confirm: bool = False) -> bytes:
-    """Return the passphrase of a private key; it is never an argument, which others can see."""
-    if _PASSPHRASE in os.environ:
-        return os.environb[_PASSPHRASE.encode()]
-    if not confirm or not sys.stdin.isatty():
-        return b""
+def passphrase_of(key: Path, screen: Screen) -> bytes:
+    """Return the passphrase of a private key, from the environment or a person; empty for a key that has none."""
+    from pratique.flows.keys import look_at_key
+
+    found = look_at_key(key)
+    if found.exposed:
+        screen.warn(f"{key} can be read by others: chmod 600 {key}")
+    if _PASSPHRASE in os.environ or not found.encrypted or not sys.stdin.isatty():
+        return os.environb.get(_PASSPHRASE.encode(), b"")
+    return getpass.getpass(f"Passphrase of {key}: ").encode()
+
+
+def _new_passphrase() -> bytes:
+    """Return the passphrase of a key to be made; it is never an argument, which others can see."""
+    if _PASSPHRASE in os.environ or not sys.stdin.isatty():
+        return os.environb.get(_PASSPHRASE.encode(), b"")
     first = getpass.getpass("Passphrase of the new key (empty for none): ")
     if first != getpass.getpass("Once more: "):
         from pratique.model.errors import UsageError

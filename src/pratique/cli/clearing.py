@@ -69,7 +69,7 @@ def clear(
     --ready, --drive, --expect and --check say whose they are: --expect NAME=PATH. With --key what is published is signed, as
     `attest --all` does it; with --record both images go into the store, as `fleet add` does it.
     """
-    from pratique.cli.attesting import passphrase
+    from pratique.cli.attesting import passphrase_of
     from pratique.cli.clearance import LiveView, show_clearance
     from pratique.cli.exits import VERDICTS
     from pratique.cli.workloads import parse_scenarios
@@ -99,8 +99,9 @@ def clear(
         unproven=unproven,
     )
     folder = documents or documents_folder(target.folder)
+    secret = passphrase_of(key, screen) if key else b""
     with LiveView(screen) as view:
-        told = clear_and_tell(order, folder, view, Seal(key, passphrase(), store if record else None))
+        told = clear_and_tell(order, folder, view, Seal(key, secret, store if record else None))
     render(screen, told, form, show_clearance)
     screen.note(f"documents: {folder}")
     return VERDICTS[told.after.verdict] if told.published else VERDICTS["fail"]

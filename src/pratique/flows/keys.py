@@ -3,10 +3,13 @@
 import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 from pratique.attest import generate
+from pratique.attest.keys import LIMIT
 from pratique.model.digest import Digest
 from pratique.model.errors import UnavailableError, UsageError
+from pratique.storage import read_whole
 
 
 def make_keys(name: Path, passphrase: bytes) -> Digest:
@@ -32,6 +35,23 @@ def make_keys(name: Path, passphrase: bytes) -> Digest:
         _write(public, key.pem(), 0o644, undo)
         undo.pop_all()
     return key.fingerprint
+
+
+class KeyFile(NamedTuple):
+    """What a private key's file is, before it is opened: encrypted, and readable by others than its owner."""
+
+    encrypted: bool
+    exposed: bool
+
+
+def look_at_key(path: Path) -> KeyFile:
+    """Return what can be told of a private key without its passphrase.
+
+    Raises:
+        UnavailableError: it cannot be read.
+    """
+    data = read_whole(path, LIMIT)
+    return KeyFile(b"ENCRYPTED" in data, bool(path.stat().st_mode & 0o077))
 
 
 def _write(path: Path, data: bytes, mode: int, undo: ExitStack) -> None:
