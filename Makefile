@@ -20,7 +20,7 @@ demo: $(BIN)/.run  ## build the demo image and clear it: profile, slim, patch, p
 
 test: $(BIN)/.dev  ## run the whole test suite
 	@scripts/debian.sh test
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile --durations=12
 
 pythons: $(BIN)/.dev  ## run the unit tests on every other Python from 3.11 on that the machine has
 	@scripts/pythons.sh
