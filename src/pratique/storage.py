@@ -31,10 +31,15 @@ def data_folder() -> Path:
     return root / "pratique"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Write a file so that no reader and no crash ever sees half of it.
 
     A link is followed; a pipe or device is written to as it is, since putting a file in its place would break others.
+
+    Args:
+        path: of the file.
+        data: its whole content.
+        durable: wait until the disk has it; without that a machine that stops may leave damage, which the reader has to see.
 
     Raises:
         UnavailableError: the folder or disk refuses.
@@ -48,7 +53,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         return real
 
-    create_atomic(real.parent, fill)
+    create_atomic(real.parent, fill, durable=durable)
 
 
 def _write_through(path: Path, data: bytes) -> None:
@@ -58,7 +63,7 @@ def _write_through(path: Path, data: bytes) -> None:
         raise _refused(error, path) from error
 
 
-def create_atomic(folder: Path, fill: Callable[[Path], Path]) -> Path:
+def create_atomic(folder: Path, fill: Callable[[Path], Path], *, durable: bool = True) -> Path:
     """Let ``fill`` write a new file in a folder and say what it is to be called; nothing is left behind when it fails.
 
     Raises:
@@ -69,9 +74,11 @@ def create_atomic(folder: Path, fill: Callable[[Path], Path]) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o666))
         path = fill(temporary)
-        _flush(temporary)
+        if durable:
+            _flush(temporary)
         temporary.replace(path)
-        _flush(folder)
+        if durable:
+            _flush(folder)
     except OSError as error:
         raise _refused(error, folder) from error
     finally:

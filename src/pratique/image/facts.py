@@ -75,7 +75,7 @@ class FactStore:
         if place := self._place(layer):
             data = _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw))
             with suppress(UnavailableError):
-                write_atomic(place, hashlib.sha256(data).digest() + data)
+                write_atomic(place, hashlib.sha256(data).digest() + data, durable=False)
 
     def _place(self, layer: LayerBlob) -> Path | None:
         named = f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()
