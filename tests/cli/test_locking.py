@@ -93,8 +93,3 @@ def test_locking_an_image_that_has_no_python(tmp_path: Path, capsysbinary: Captu
     assert run(["lock", "image", f"oci:{tmp_path}/image", "-q"]) == 1
     out, err = capsysbinary.readouterr()
     assert (out, b"no Python with distributions" in err) == (b"", True)
-
-
-def test_the_help_says_why_it_is_called_so(capsysbinary: Capture) -> None:
-    assert run(["lock", "image", "--help"]) == 0
-    assert b"Called image because" in capsysbinary.readouterr().out

@@ -124,6 +124,7 @@ def test_without_a_statement_nobody_comes_in(way: Cleared) -> None:
     assert (answer.admitted, answer.signed, answer.decision) == (False, False, None)
     assert answer.reasons == ("no signed decision",)
     assert answer.remedy.startswith(f"pratique clear {way.reference}")
+    assert f"--policy {way.policy} --key KEY" in answer.remedy
 
 
 def test_a_stranger_s_decision_is_none(way: Cleared) -> None:
@@ -326,10 +327,11 @@ def test_what_a_comparison_with_the_lock_came_to_counts(
     assert policy != cleared.POLICY
     way = cleared.make(tmp_path, policy + (ACCEPTED.format(until=until) if until else ""))
     compared(way, verdict)
-    way.attest()
+    assert bool(way.attest().warnings) == (verdict == "different")
     answer = asked(way)
     assert answer.admitted == (not why)
     assert why in " ".join(answer.reasons)
+    assert answer.remedy.startswith("pratique lock verify" if why else "")
 
 
 def test_a_comparison_that_says_nothing_lets_nothing_in(attested: Cleared) -> None:
@@ -346,6 +348,11 @@ def test_a_comparison_that_says_nothing_lets_nothing_in(attested: Cleared) -> No
     signed(attested, found)
     with pytest.raises(InputError, match="not what its type"):
         asked(attested)
+
+
+def test_an_incomplete_decision_is_not_mended_by_making_it_again(attested: Cleared) -> None:
+    signed(attested, later(attested, verdict="incomplete"))
+    assert asked(attested).remedy.startswith("accept the gaps that pratique scan")
 
 
 def test_where_a_statement_alone_is_missing_it_has_to_be_signed_again(attested: Cleared) -> None:

@@ -48,13 +48,22 @@ def attest(
     image: Layout,
     *,
     key: Annotated[Path, typer.Option("--key", metavar="FILE", help="Private key.", show_default=False)],
-    everything: Annotated[bool, typer.Option("--all", help="Everything that --documents allow.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All that follows from the documents in --documents.")
+    ] = False,
     documents: Annotated[
         Path | None,
-        typer.Option("--documents", metavar="DIR", help="As clear writes them, or those of one scan."),
+        typer.Option(
+            "--documents",
+            metavar="DIR",
+            help="Folder of documents, as clear writes it, or those of one scan.",
+        ),
     ] = None,
     kind: Annotated[
-        str, typer.Option("--type", metavar="TYPE", help="Of --predicate: a URI or a short name.")
+        str,
+        typer.Option(
+            "--type", metavar="TYPE", help="Type of --predicate: sbom, vex, another short name, or a URI."
+        ),
     ] = "",
     predicate: Annotated[
         Path | None, typer.Option("--predicate", metavar="FILE", help="One JSON document of your own.")
@@ -91,6 +100,8 @@ def _show_attested(screen: Screen, told: object) -> None:
     screen.line(text(told.image, "bold"), f"  signed by {told.key}")
     rows = ((s.type, f"{s.size:,}", s.bundle) for s in told.statements)
     screen.table(("Statement", "Bytes", "Bundle"), rows, right=("Bytes",), whole=("Bundle",))
+    for warning in told.warnings:
+        screen.warn(warning)
 
 
 def push(
@@ -188,7 +199,12 @@ def gate(
     *,
     policy: Annotated[
         str,
-        typer.Option("--policy", metavar="FILE", help="With signers; see the reference.", show_default=False),
+        typer.Option(
+            "--policy",
+            metavar="FILE",
+            help="Rules, and whose signature counts: docs/reference/policy.md.",
+            show_default=False,
+        ),
     ],
     form: Form = PlainFormat.TABLE,
 ) -> int:

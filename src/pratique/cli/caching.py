@@ -40,7 +40,11 @@ def cache_prune(
     from pratique.flows.cache import prune_cache
     from pratique.flows.setting import setting
 
-    render(Screen(), prune_cache(setting(cache), most=most, older=older), form, _show_pruned)
+    screen = Screen()
+    pruned = prune_cache(setting(cache), most=most, older=older)
+    render(screen, pruned, form, _show_pruned)
+    if pruned.over:
+        screen.note(f"{_mib(pruned.over)} over the limit: used within the last hour")
     return 0
 
 

@@ -22,7 +22,7 @@ Root = Annotated[
     typer.Option(
         "--root",
         metavar="DIR",
-        help="Folder that -r and -c may not lead out of.",
+        help="Folder that lines with -r and -c in a file may not lead out of.",
         show_default="the folder of each file",
     ),
 ]
@@ -59,7 +59,12 @@ def lock_verify(
     *,
     lock: Annotated[
         list[Path],
-        typer.Option("--lock", metavar="FILE", help="What belongs there; repeatable.", show_default=False),
+        typer.Option(
+            "--lock",
+            metavar="FILE",
+            help="Lock file that the image was installed from; repeatable.",
+            show_default=False,
+        ),
     ],
     root: Root = None,
     platform: Platform = "",
@@ -104,7 +109,7 @@ def lock_image(
 ) -> int:
     """Make a lock of an image that was built without one: a pylock.toml with the very wheel of each distribution.
 
-    Called image because a group of commands takes no image itself. Finds at the index of this machine's pip or uv the wheel
+    Finds at the index of this machine's pip or uv the wheel
     of the same name, version and tags, fetches it, and locks it if every file of it is in the image, unchanged. What is
     left out is told. Exit code 0: all is locked; 3: something is left out; 1: nothing can be locked.
     """

@@ -63,7 +63,8 @@ class Shell(StrEnum):
 
 
 def _example(*lines: str) -> str:
-    return "Example:\n\n" + "\n".join(f"    {line}" for line in lines)
+    """Return commands as a list: a code block would be folded into one line."""
+    return "\n\n".join(("Examples:" if len(lines) > 1 else "Example:", *(f"- `{line}`" for line in lines)))
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -120,9 +121,8 @@ app.command(
 app.command(
     epilog=_example(
         "pratique clear oci:image:latest --to oci:image:clear --policy policy.toml -- python3 train.py",
-        "pratique clear oci:image --to oci:out --workload training='python3 train.py' \\",
-        "    --expect training=/tmp/out/metrics.json:json:0.01 --workload serving='python3 serve.py' \\",
-        "    --ready serving=http://127.0.0.1:8080/healthz --drive serving='python3 drive.py'",
+        "pratique clear oci:image --to oci:out --workload training='python3 train.py' --expect training=/tmp/out/metrics.json:json:0.01"
+        " --workload serving='python3 serve.py' --ready serving=http://127.0.0.1:8080/healthz --drive serving='python3 drive.py'",
     )
 )(clearing.clear)
 app.command(
@@ -201,7 +201,10 @@ def version(
 
 
 @app.command(
-    epilog=_example("pratique completion bash > ~/.local/share/bash-completion/completions/pratique")
+    epilog=_example(
+        "mkdir -p ~/.local/share/bash-completion/completions",
+        "pratique completion bash > ~/.local/share/bash-completion/completions/pratique",
+    )
 )
 def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.", show_default=False)]) -> int:
     """Print the completion script of a shell."""

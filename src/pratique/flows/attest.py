@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pratique.attest import (
     MEDIA_TYPE,
     PAYLOAD_TYPE,
@@ -41,7 +43,12 @@ def attest_all(reference: str, documents: Path, key: Path, passphrase: bytes) ->
     named = tuple(sorted(Reference(type=kind, bundle=digest_of(data)) for kind, data in bundles))
     decision = encode(SignedDecision(image=about.image, decision=known.decision, statements=named))
     bundles.append((TYPES["decision"], _signed(about, TYPES["decision"], decision, signer)))
-    return _attached(about, bundles, signer)
+    told = _attached(about, bundles, signer)
+    if known.lock and known.lock.verdict == "different":
+        return replace(
+            told, warnings=("lock.json: files of the image are not those of its lock; no gate lets it in",)
+        )
+    return told
 
 
 def attest_one(reference: str, kind: str, predicate: Path, key: Path, passphrase: bytes) -> Attested:
@@ -84,7 +91,7 @@ def _signed(about: Statements, kind: str, predicate: bytes, key: PrivateKey) -> 
 def _attached(about: Statements, bundles: list[tuple[str, bytes]], key: PrivateKey) -> Attested:
     about.attach([Attachment(data, MEDIA_TYPE, _annotations(kind)) for kind, data in bundles])
     told = tuple(Attached(type=kind, bundle=digest_of(data), size=len(data)) for kind, data in bundles)
-    return Attested(image=about.image, key=key.public.fingerprint, statements=told)
+    return Attested(image=about.image, key=key.public.fingerprint, statements=told, warnings=())
 
 
 def _annotations(kind: str) -> dict[str, str]:

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pratique.flows.setting import Setting
 from pratique.model.cache import CacheKind, CacheState, Pruned
 from pratique.model.errors import UsageError
@@ -64,7 +66,7 @@ def prune_cache(here: Setting, *, most: str, older: str) -> Pruned:
                 break
             gone.append(entry)
             left -= entry.size
-        return _without(here, gone)
+        return replace(_without(here, gone), over=max(0, left - limit) if limit is not None else 0)
 
 
 def clear_cache(here: Setting) -> Pruned:

@@ -70,10 +70,12 @@ def gate(reference: str, policy_file: str) -> Admission:
 
 
 class _Judged(NamedTuple):
-    """Why an image is not let in: what speaks against it, and which statements are missing."""
+    """Why an image is not let in: what speaks against it, which statements are missing, and what a remedy hangs on."""
 
     against: tuple[str, ...]
     missing: tuple[str, ...]
+    verdict: str = ""
+    unlocked: bool = False
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -93,16 +95,22 @@ def _judged(
             *(f"the decision names a statement that is not there, or not verified: {t}" for t in missing),
             *(f"no signed {name} that the decision names" for name, kind in required if kind not in named),
         ),
+        signed.decision.verdict,
+        bool({"different", "incomplete"} & set(asked.locks)),
     )
 
 
 def _remedy(found: _Judged, reference: str, policy_file: str) -> str:
-    """Return the command that mends it: where statements alone are missing nothing has to be done anew but to sign."""
-    if not found.against:
-        return shlex.join(["pratique", "attest", reference, "--all", "--documents", "FOLDER", "--key", "KEY"])
-    return shlex.join(
-        ["pratique", "clear", reference, "--to", "oci:FOLDER:TAG", "--policy", policy_file, "--key", "KEY"]
-    )
+    """Return what mends it, by the worst that is wrong: the judgement, the image, the lock, the statements."""
+    image, policy = shlex.quote(reference), shlex.quote(policy_file)
+    clear = f"pratique clear {image} --to oci:FOLDER:TAG --policy {policy} --key KEY -- COMMAND"
+    attest = f"pratique attest {image} --all --documents FOLDER --key KEY"
+    if found.verdict == "incomplete":
+        return f"accept the gaps that pratique scan {image} --policy {policy} tells, or import fresher feeds; then {clear}"
+    if found.unlocked and len(found.against) == 1:
+        verify = f"pratique lock verify {image} --lock FILE -o verification=FOLDER/lock.json"
+        return f"{verify} tells what differs; with the right lock, or the gap accepted: {attest}"
+    return clear if found.against else attest
 
 
 def _locks(signed: SignedDecision, believed: Mapping[Digest, Stated]) -> tuple[str, ...]:

@@ -81,11 +81,13 @@ class Attested(Struct, frozen=True, kw_only=True, tag_field="schema", tag="prati
 
     Attributes:
         key: fingerprint of the key.
+        warnings: what of it a gate will not like.
     """
 
     image: Digest
     key: Digest
     statements: tuple[Attached, ...]
+    warnings: tuple[str, ...]
 
 
 class Believed(Struct, frozen=True, kw_only=True):

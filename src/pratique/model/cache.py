@@ -32,8 +32,9 @@ class CacheState(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pra
 
 
 class Pruned(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.pruned/1"):
-    """How many entries went, their bytes, and what is left."""
+    """How many entries went, their bytes, and what is left; ``over``: bytes above the wanted size that are in use."""
 
     entries: int
     size: int
     left: CacheState
+    over: int = 0
