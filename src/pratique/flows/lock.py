@@ -172,8 +172,16 @@ class _Reading:
 
 
 def _real(path: Path) -> Path:
-    """Return where a path leads, there or not."""
+    """Return where a path leads, there or not; of a circle of links Python 3.13 returns a link, and older ones raise."""
     try:
-        return path.resolve()
-    except (OSError, RuntimeError) as error:  # a loop of links
-        raise InputError("links that lead in a circle", place=readable(path), remedy="Mend them") from error
+        real = path.resolve()
+        circle = real.is_symlink()
+    except (OSError, RuntimeError) as error:
+        raise _circle(path) from error
+    if circle:
+        raise _circle(path)
+    return real
+
+
+def _circle(path: Path) -> InputError:
+    return InputError("links that lead in a circle", place=readable(path), remedy="Mend them")
