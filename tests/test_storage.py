@@ -8,7 +8,17 @@ from pathlib import Path
 import pytest
 
 from pratique.model.errors import InputError, UnavailableError
-from pratique.storage import cache_folder, create_atomic, forget, locked, read_whole, workspace, write_atomic
+from pratique.storage import (
+    cache_folder,
+    create_atomic,
+    forget,
+    locked,
+    read_whole,
+    recall,
+    remember,
+    workspace,
+    write_atomic,
+)
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -259,3 +269,19 @@ def test_forget(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     forget(tmp_path / "deep")
     assert [p.name for p in tmp_path.iterdir()] == ["other"]
+
+
+def test_what_can_be_made_anew_is_recalled_whole_or_not_at_all(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "b"
+    assert recall(place) is None
+    remember(place, b"content")
+    os.utime(place, (0, 0))
+    assert recall(place) == b"content"
+    assert place.stat().st_mtime > 0
+    whole = place.read_bytes()
+    for number in range(len(whole)):
+        place.write_bytes(whole[:number] + bytes([whole[number] ^ 1]) + whole[number + 1 :])
+        assert recall(place) is None
+        place.write_bytes(whole[:number])
+        assert recall(place) is None
+    remember(tmp_path / "a" / "b" / "below a file", b"x")  # nothing depends on it

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct, field, structs
 
-from pratique.formats.text import gap_text, plural
+from pratique.formats.text import gap_text, parse_age, plural
 from pratique.model.admission import SignedDecision
 from pratique.model.advisory import LEVELS, Feed, Level
 from pratique.model.digest import Digest, digest_of
@@ -33,7 +33,6 @@ from pratique.model.finding import Work as WorkState
 from pratique.model.inventory import Gap, GapKind
 
 DEFAULT_MAX_AGE = timedelta(days=7)
-_AGE = re.compile(r"(\d{1,5})([dh])")
 _EPSS = re.compile(r"epss>(0|0?\.\d{1,6})")
 _GATE: GapKind = "lock-coverage"
 """The gap that only the gate sees."""
@@ -136,7 +135,7 @@ def parse_policy(data: bytes, place: str) -> Policy:
         rules = tuple(parse_rule(text) for text in document.fail_on)
         return Policy(
             rules,
-            _age(document.max_age),
+            parse_age(document.max_age, "max-age"),
             document.accept_gaps,
             digest_of(data),
             document.require_statements,
@@ -145,15 +144,6 @@ def parse_policy(data: bytes, place: str) -> Policy:
         )
     except UsageError as error:
         raise InputError(error.what, place=f"{place}: {error.place}", remedy=error.remedy) from error
-
-
-def _age(text: str) -> timedelta:
-    found = _AGE.fullmatch(text)
-    if not found:
-        raise UsageError(
-            f"not an age: {text[:40]!r}", place="max-age", remedy='Use days or hours, as in "7d" or "36h"'
-        )
-    return timedelta(days=int(found[1])) if found[2] == "d" else timedelta(hours=int(found[1]))
 
 
 class Work(NamedTuple):
@@ -229,7 +219,18 @@ class Asked(NamedTuple):
     locks: tuple[str, ...] = ()
 
 
-def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[str]:
+class Objection(NamedTuple):
+    """Why an image is not let in, and what mends that.
+
+    Attributes:
+        mend: ``accept`` what could not be judged, ``clear`` the image anew, compare it with its ``lock``, or ``sign`` again.
+    """
+
+    why: str
+    mend: Literal["accept", "clear", "lock", "sign"]
+
+
+def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[Objection]:
     """Return why an image with a verified decision is not let in; empty where it is.
 
     The decision has to be about this image, by this policy, a pass, young enough, and proven where that is required; what
@@ -241,12 +242,14 @@ def admit(signed: SignedDecision, asked: Asked, policy: Policy) -> list[str]:
         reasons.append(f"the decision is about another image, {signed.image}")
     if decision.policy is None or decision.policy != policy.digest:
         reasons.append(f"it was decided by another policy, {decision.policy or 'none'}")
-    if decision.verdict != "pass":
+    if decision.verdict not in {"pass", "incomplete"}:
         reasons.append(f"the decision says {decision.verdict}")
     reasons += _untimely(decision, asked.now, policy.max_age)
     if policy.proof and decision.work not in {"proven", "not hardened"}:
         reasons.append(f"its work is {decision.work}")
-    return [*reasons, *_unlocked(asked, policy)]
+    blind = [Objection("the decision says incomplete", "accept")] if decision.verdict == "incomplete" else []
+    locked = (Objection(why, "lock") for why in _unlocked(asked, policy))
+    return [*blind, *(Objection(why, "clear") for why in reasons), *locked]
 
 
 def _unlocked(asked: Asked, policy: Policy) -> Iterator[str]:

@@ -4,6 +4,7 @@ A reader sees the old file or the new one. What can be made anew is told by its 
 """
 
 import fcntl
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pratique.model.errors import InputError, UnavailableError
+
+_DIGEST = 32  # bytes of sha256
 
 
 def cache_folder(override: str = "") -> Path:
@@ -190,6 +193,24 @@ def _bytes(path: Path) -> int:
             with suppress(OSError):  # it went away, or its name is too long to ask for
                 total += os.lstat(os.path.join(here, name)).st_size  # noqa: PTH118 - of 50,000 files
     return total
+
+
+def remember(path: Path, data: bytes) -> None:
+    """Keep what can be made anew, behind a digest of its own; where the disk refuses, it will be made anew."""
+    with suppress(UnavailableError):
+        write_atomic(path, hashlib.sha256(data).digest() + data, durable=False)
+
+
+def recall(path: Path) -> memoryview | None:
+    """Return what ``remember`` kept, and note that it was used; None where it is not there, or no longer what it was."""
+    try:
+        data = memoryview(path.read_bytes())
+    except OSError:
+        return None
+    if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
+        return None
+    touch(path)
+    return data[_DIGEST:]
 
 
 def touch(path: Path) -> None:

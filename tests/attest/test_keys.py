@@ -58,7 +58,7 @@ def test_a_passphrase_that_no_reader_would_take_is_refused() -> None:
 @pytest.mark.parametrize(
     ("made_with", "given", "said"),
     [
-        (b"right", b"wrong", "or another passphrase is needed"),
+        (b"right", b"wrong", "the wrong passphrase"),
         (b"right", b"", "an encrypted key"),
         (b"", b"needless", "a passphrase for a key that is not encrypted"),
     ],

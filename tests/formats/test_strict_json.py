@@ -38,7 +38,7 @@ def test_the_suite_is_there() -> None:
 
 @pytest.mark.parametrize("path", [p for p in GOOD if p.name not in DOUBLED], ids=lambda p: p.stem)
 def test_the_suite_s_valid_texts_are_read(path: Path) -> None:
-    loads(path.read_bytes())
+    assert loads(path.read_bytes()) == json.loads(path.read_bytes())
 
 
 @pytest.mark.parametrize("path", [*BAD, *(p for p in GOOD if p.name in DOUBLED)], ids=lambda p: p.stem)
@@ -169,4 +169,4 @@ def test_what_python_writes_is_read_back(value: Any, ascii_only: bool) -> None: 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_value_or_an_error_of_ours(data: bytes) -> None:
     with suppress(InputError):
-        strict_json.loads(data, place="here")
+        assert strict_json.loads(data, place="here") == json.loads(data)

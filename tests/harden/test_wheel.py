@@ -13,7 +13,8 @@ import pytest
 
 from pratique.ecosystems.wheel import record_rows
 from pratique.formats.strict_zip import ZipLimits
-from pratique.harden.wheel import Places, WheelFile, installed_files, listed_files
+from pratique.harden import PythonHome
+from pratique.harden.wheel import WheelFile, installed_files, listed_files
 from pratique.model.errors import (
     InputError,
     PratiqueError,
@@ -65,11 +66,7 @@ def full(change: Change = lambda _: None, after: Change = lambda _: None) -> dic
 
 
 def laid(wheel: Path, python: str = PYTHON, limits: ZipLimits | None = None) -> dict[str, WheelFile]:
-    found = [
-        *installed_files(
-            wheel, site=SITE, scripts=BIN, data=PREFIX, python=python, limits=limits or ZipLimits()
-        )
-    ]
+    found = [*installed_files(wheel, PythonHome(SITE, PREFIX, python), limits or ZipLimits())]
     assert len({f.path for f in found}) == len(found)
     return {f.path: f for f in found}
 
@@ -143,9 +140,7 @@ def test_pip_lays_the_same(tmp_path: Path) -> None:
     subprocess.run([*words, "--root-user-action=ignore", "--prefix", tmp_path / "usr", wheel], check=True)
     minor = f"python3.{sys.version_info.minor}"
     site = f"usr/lib/{minor}/site-packages"
-    own = {
-        f.path: f for f in installed_files(wheel, site=site, scripts=BIN, data=PREFIX, python=sys.executable)
-    }
+    own = {f.path: f for f in installed_files(wheel, PythonHome(site, PREFIX, sys.executable))}
     theirs = {str(p.relative_to(tmp_path)): p for p in (tmp_path / "usr").rglob("*") if p.is_file()}
     header = next(p for p in theirs if p.endswith("my_tool.h"))
     extra = {f"{site}/{INFO}/{name}" for name in ("REQUESTED", "direct_url.json")}
@@ -281,11 +276,11 @@ def test_limits(tmp_path: Path) -> None:
 
 
 def test_contents_that_are_looked_at_have_a_limit(tmp_path: Path) -> None:
-    places = Places(SITE, BIN, PREFIX, PYTHON)
+    home = PythonHome(SITE, PREFIX, PYTHON)
     bomb = write(tmp_path, full(changed("top.py", bytes(257 << 20))))
-    assert list(listed_files(bomb, places, lambda _path, _digest: False))
+    assert list(listed_files(bomb, home, lambda _path, _digest: False))
     with pytest.raises(InputError, match="more than 256 MiB"):
-        list(listed_files(bomb, places, lambda path, _digest: path.endswith("top.py")))
+        list(listed_files(bomb, home, lambda path, _digest: path.endswith("top.py")))
 
 
 def test_files_that_are_no_wheel(tmp_path: Path) -> None:

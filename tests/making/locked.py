@@ -10,7 +10,7 @@ from typing import Self
 
 from pratique.ecosystems import bytecode
 from pratique.ecosystems.wheel import supported_tags
-from pratique.harden import installed_files
+from pratique.harden import PythonHome, installed_files
 from pratique.model.digest import digest_of
 from pratique.repositories.python import LockedWheel
 from tests.making.debian import OS_RELEASE, file_list, paragraph, status
@@ -76,7 +76,7 @@ def installed(paths: Iterable[Path]) -> dict[str, Item]:
         Item("usr/local/lib/python3.11/os.py", b"pass\n"),
     ]
     for path in paths:
-        for file in installed_files(path, site=SITE, scripts=BIN, data="usr/local", python=f"/{PYTHON}"):
+        for file in installed_files(path, PythonHome(SITE, "usr/local", f"/{PYTHON}")):
             items.append(Item(file.path, file.content, mode=file.mode))
             if file.path.endswith("core.py"):
                 items.append(Item(cache(file.path), compiled(file.content, f"/{file.path}")))

@@ -109,8 +109,9 @@ def load_private(pem: bytes, passphrase: bytes, place: str) -> PrivateKey:
         remedy = "Unset PRATIQUE_KEY_PASSPHRASE" if passphrase else _GIVE
         raise InputError(what, place=place, remedy=remedy) from error
     except ValueError as error:
-        what = "not a private key in PEM, or another passphrase is needed"
-        raise InputError(what, place=place, remedy=_GIVE) from error
+        wrong = passphrase and b"ENCRYPTED" in pem
+        what = "the wrong passphrase, or a damaged key" if wrong else "not a private key in PEM"
+        raise InputError(what, place=place, remedy=_GIVE if wrong else "Name the .key file") from error
     except UnsupportedAlgorithm as error:
         raise UnsupportedError(
             "a private key of a kind that is not used here", place=place, remedy=_MAKE

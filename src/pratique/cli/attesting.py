@@ -11,6 +11,7 @@ import typer
 from pratique.cli.options import Form, PlainFormat, render
 from pratique.cli.screen import Screen, text
 from pratique.formats.text import plural
+from pratique.model.admission import Attested
 
 _PASSPHRASE = "PRATIQUE_KEY_PASSPHRASE"  # noqa: S105 - the name of a variable
 Layout = Annotated[
@@ -93,12 +94,12 @@ def attest(
     return 0
 
 
-def _show_attested(screen: Screen, told: object) -> None:
-    from pratique.model.admission import Attested
+def _show_attested(screen: Screen, told: Attested) -> None:
+    from pratique.flows.statements import short_name
 
-    assert isinstance(told, Attested)  # noqa: S101 - what attest returns
-    screen.line(text(told.image, "bold"), f"  signed by {told.key}")
-    rows = ((s.type, f"{s.size:,}", s.bundle) for s in told.statements)
+    screen.line(text(told.image, "bold"))
+    screen.line(f"signed by {told.key}")
+    rows = ((short_name(s.type), f"{s.size:,}", s.bundle) for s in told.statements)
     screen.table(("Statement", "Bytes", "Bundle"), rows, right=("Bytes",), whole=("Bundle",))
     for warning in told.warnings:
         screen.warn(warning)
@@ -171,6 +172,7 @@ def verify(
     Ends with 10 where nothing is attached, and with 12 where nothing of this type was signed by these keys.
     """
     from pratique.cli.exits import NO_STATEMENT, NOT_VERIFIED
+    from pratique.flows.statements import short_name
     from pratique.flows.verify import verify_image
     from pratique.model.admission import Verification
 
@@ -179,7 +181,7 @@ def verify(
 
     def show(to: Screen, what: Verification) -> None:
         to.line(text(what.image, "bold"))
-        rows = ((b.type, b.key[:19], b.bundle) for b in what.believed)
+        rows = ((short_name(b.type), b.key[:19], b.bundle) for b in what.believed)
         to.table(("Verified", "Key", "Bundle"), rows, whole=("Key", "Bundle"))
         for refused in what.refused:
             to.item(text("refused", "red"), f"{refused.bundle}: {refused.reason}")

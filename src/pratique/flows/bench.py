@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from posixpath import dirname
 from typing import NamedTuple
@@ -89,12 +88,9 @@ def _home(bench: Bench) -> PythonHome | None:
 
 def _lay(bench: Bench, home: PythonHome, tree: MergedTree, stamp: int) -> set[str]:
     """Lay the files of every wheel of the plan; return where they are."""
-    files = partial(
-        installed_files, site=home.site, scripts=f"{home.prefix}/bin", data=home.prefix, python=home.program
-    )
     laid = set()
     for step in bench.steps("pypi", "upgrade", "install"):
-        for file in files(bench.files[step.artifact]) if step.artifact else ():
+        for file in installed_files(bench.files[step.artifact], home) if step.artifact else ():
             path = tree.resolve(file.path)
             bench.upper.write(path, file.content, file.mode, stamp)
             laid.add(path)

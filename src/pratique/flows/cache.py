@@ -8,6 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pratique.flows.setting import Setting
+from pratique.formats.text import parse_age
 from pratique.model.cache import CacheKind, CacheState, Pruned
 from pratique.model.errors import UsageError
 from pratique.storage import Kept, forget, kept_below, locked
@@ -25,7 +26,6 @@ _KINDS = {
 
 _IN_USE = timedelta(hours=1)
 _SIZE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([KMGT])(i?)B?", re.IGNORECASE)
-_AGE = re.compile(r"(\d{1,5})([dh])")
 
 
 def cache_state(here: Setting) -> CacheState:
@@ -52,7 +52,7 @@ def prune_cache(here: Setting, *, most: str, older: str) -> Pruned:
         UsageError: neither is given, or one is no size or age.
         UnavailableError: the folder cannot be read or changed.
     """
-    limit, age = _size(most), _age(older)
+    limit, age = _size(most), parse_age(older, "--older-than") if older else None
     if limit is None and age is None:
         raise UsageError("nothing says what is to go", remedy="Name --max-size or --older-than")
     now = datetime.now(UTC)
@@ -115,12 +115,3 @@ def _size(text: str) -> int | None:
         return None
     power = "KMGT".index(found[2].upper()) + 1
     return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
-
-
-def _age(text: str) -> timedelta | None:
-    found = _AGE.fullmatch(text)
-    if text and not found:
-        raise UsageError(f"not an age: {text[:40]!r}", place="--older-than", remedy="Use 30d or 12h")
-    if not found:
-        return None
-    return timedelta(days=int(found[1])) if found[2] == "d" else timedelta(hours=int(found[1]))

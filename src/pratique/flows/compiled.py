@@ -1,16 +1,15 @@
 """What the sources of a wheel compile to by this Python, kept in the cache: compiling is most of a comparison's work."""
 
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from pratique.ecosystems import bytecode
 from pratique.model.digest import Digest
-from pratique.model.errors import UnavailableError
-from pratique.storage import touch, write_atomic
+from pratique.storage import recall, remember
 
 _Outlines = dict[str, bytes | None]
+_FORMAT = 2
 _DECODER = msgspec.msgpack.Decoder(_Outlines)
 
 
@@ -23,11 +22,9 @@ class Outlines:
     """
 
     def __init__(self, wheel: Path, cache: Path) -> None:
-        self._place = cache / "byte-code" / str(bytecode.magic()) / wheel.parent.name
-        self._known: _Outlines = {}
-        with suppress(OSError, msgspec.MsgspecError):
-            self._known = _DECODER.decode(self._place.read_bytes())
-            touch(self._place)
+        self._place = cache / "byte-code" / f"{bytecode.magic()}-{_FORMAT}" / wheel.parent.name
+        kept = recall(self._place)
+        self._known: _Outlines = _DECODER.decode(kept) if kept is not None else {}
         self._kept = len(self._known)
 
     def known(self, source: Digest, level: int) -> bool:
@@ -42,7 +39,6 @@ class Outlines:
         return self._known[key]
 
     def keep(self) -> None:
-        """Keep what is new; where the disk refuses, it will be compiled again."""
+        """Keep what is new."""
         if len(self._known) > self._kept:
-            with suppress(UnavailableError):
-                write_atomic(self._place, msgspec.msgpack.encode(self._known))
+            remember(self._place, msgspec.msgpack.encode(self._known))

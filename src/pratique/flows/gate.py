@@ -1,9 +1,9 @@
 """The gate: lets an image in by its signed decision and statements. Scans nothing and reads no layer."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -19,7 +19,7 @@ from pratique.image import open_statements
 from pratique.model.admission import Admission, Reference, Refused, SignedDecision
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError
-from pratique.policy import Asked, Policy, admit, parse_policy
+from pratique.policy import Asked, Objection, Policy, admit, parse_policy
 from pratique.storage import read_whole
 
 _POLICY = 1 << 20
@@ -49,8 +49,8 @@ def gate(reference: str, policy_file: str) -> Admission:
         (v, _judged(d, believed, policy, Asked(about.image, clock.now, _locks(d, believed))))
         for v, d in _newest(believed)
     ]
-    nobody = _Judged((_nobody(refused),), ())
-    newest, found = max(judged, key=lambda j: (bool(j[1].reasons), j[0].bundle), default=(None, nobody))
+    nobody = [Objection(_nobody(refused), "clear")]
+    newest, found = max(judged, key=lambda j: (bool(j[1]), j[0].bundle), default=(None, nobody))
     shown = readable(reference)
     return Admission(
         tool=__version__,
@@ -58,10 +58,10 @@ def gate(reference: str, policy_file: str) -> Admission:
         clock=clock.source,
         reference=shown,
         image=about.image,
-        admitted=not found.reasons,
+        admitted=not found,
         signed=bool(believed or refused),
-        reasons=found.reasons,
-        remedy=_remedy(found, shown, readable(policy_file)) if found.reasons else "",
+        reasons=tuple(o.why for o in found),
+        remedy=_remedy(found, shown, readable(policy_file)),
         policy=digest_of(data),
         decision=newest.bundle if newest else None,
         signer=_signer(newest, keys) if newest else "",
@@ -69,48 +69,32 @@ def gate(reference: str, policy_file: str) -> Admission:
     )
 
 
-class _Judged(NamedTuple):
-    """Why an image is not let in: what speaks against it, which statements are missing, and what a remedy hangs on."""
-
-    against: tuple[str, ...]
-    missing: tuple[str, ...]
-    verdict: str = ""
-    unlocked: bool = False
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """All of it."""
-        return self.against + self.missing
-
-
 def _judged(
     signed: SignedDecision, believed: Mapping[Digest, Stated], policy: Policy, asked: Asked
-) -> _Judged:
+) -> list[Objection]:
     missing = [one.type for one in signed.statements if not _is_there(one, believed)]
     named = {one.type for one in signed.statements if _is_there(one, believed)}
     required = [(name, predicate_type(name, "require-statements")) for name in policy.statements]
-    return _Judged(
-        tuple(admit(signed, asked, policy)),
-        (
-            *(f"the decision names a statement that is not there, or not verified: {t}" for t in missing),
-            *(f"no signed {name} that the decision names" for name, kind in required if kind not in named),
-        ),
-        signed.decision.verdict,
-        bool({"different", "incomplete"} & set(asked.locks)),
+    unsigned = (
+        *(f"the decision names a statement that is not there, or not verified: {kind}" for kind in missing),
+        *(f"no signed {name} that the decision names" for name, kind in required if kind not in named),
     )
+    return [*admit(signed, asked, policy), *(Objection(why, "sign") for why in unsigned)]
 
 
-def _remedy(found: _Judged, reference: str, policy_file: str) -> str:
-    """Return what mends it, by the worst that is wrong: the judgement, the image, the lock, the statements."""
+def _remedy(found: Sequence[Objection], reference: str, policy_file: str) -> str:
+    """Return what mends the worst objection; the first one here, since after it the others are to be judged anew."""
     image, policy = shlex.quote(reference), shlex.quote(policy_file)
     clear = f"pratique clear {image} --to oci:FOLDER:TAG --policy {policy} --key KEY -- COMMAND"
     attest = f"pratique attest {image} --all --documents FOLDER --key KEY"
-    if found.verdict == "incomplete":
-        return f"accept the gaps that pratique scan {image} --policy {policy} tells, or import fresher feeds; then {clear}"
-    if found.unlocked and len(found.against) == 1:
-        verify = f"pratique lock verify {image} --lock FILE -o verification=FOLDER/lock.json"
-        return f"{verify} tells what differs; with the right lock, or the gap accepted: {attest}"
-    return clear if found.against else attest
+    verify = f"pratique lock verify {image} --lock FILE -o verification=FOLDER/lock.json"
+    mends = {
+        "accept": f"accept the gaps that pratique scan {image} --policy {policy} tells, or import fresher feeds; then {clear}",
+        "clear": clear,
+        "lock": f"{verify} tells what differs; with the right lock, or the gap accepted: {attest}",
+        "sign": attest,
+    }
+    return next((mends[mend] for mend in mends if mend in {o.mend for o in found}), "")
 
 
 def _locks(signed: SignedDecision, believed: Mapping[Digest, Stated]) -> tuple[str, ...]:

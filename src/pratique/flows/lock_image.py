@@ -10,10 +10,9 @@ from pratique.catalog import CONTENTS
 from pratique.checks.installed import Comparison
 from pratique.ecosystems.pylock import PinnedWheel, write_pylock
 from pratique.ecosystems.python import normalise
-from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.setting import Setting
-from pratique.flows.wheels import OpenWheels, WheelComparison, Wheels, file_tags, tags, target_of
+from pratique.flows.wheels import OpenWheels, WheelComparison, Wheels, file_tags, tags, target_of, wheel_file
 from pratique.harden import PythonTarget
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
 from pratique.model.inventory import Package
@@ -109,18 +108,12 @@ class _Search:
         own = tags(package, self._taken)
         reason = _NOT_OFFERED
         for wheel in sorted((w for w in offered if file_tags(w.filename) == own), key=lambda w: w.filename):
-            why = self._differs(package, self._file(wheel, wheels))
+            why = self._differs(package, wheel_file(wheel, wheels, self._here))
             if not why:
                 self.found.append(_pinned(package, wheel))
                 return
             reason = f"{wheel.filename}: {why}"
         self._leave(package, reason)
-
-    def _file(self, wheel: LockedWheel, wheels: Wheels) -> Path:
-        kept = kept_artifact(wheel.digest, self._here.cache)
-        if kept is None:
-            self._here.note(f"fetch {wheel.filename}")
-        return kept or wheels.take(wheel, artifact_folder(wheel.digest, self._here.cache))
 
     def _differs(self, package: Package, wheel: Path) -> str:
         """Return how what is installed differs from a wheel; empty where it does not."""

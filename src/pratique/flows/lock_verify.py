@@ -13,11 +13,11 @@ from pratique.catalog import CONTENTS
 from pratique.checks.installed import Comparison
 from pratique.ecosystems.python import marker_environment, normalise, version_key
 from pratique.ecosystems.wheel import best_wheel, supported_tags
-from pratique.flows.artifacts import artifact_folder, kept_artifact
+from pratique.flows.artifacts import kept_artifact
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.lock import check_locks
 from pratique.flows.setting import Setting
-from pratique.flows.wheels import OpenWheels, WheelComparison, file_tags, tags, target_of
+from pratique.flows.wheels import OpenWheels, WheelComparison, file_tags, tags, target_of, wheel_file
 from pratique.harden import PythonTarget
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
@@ -165,11 +165,7 @@ def _find(
         offered = wheels.offered((each.package.name, each.package.version) for each in left)
         for each in left:
             if chosen := _chosen(each, offered, taken, target):
-                folder = artifact_folder(chosen.digest, here.cache)
-                here.note(f"fetch {chosen.filename}")
-                found[each.package.id] = kept_artifact(chosen.digest, here.cache) or wheels.take(
-                    chosen, folder
-                )
+                found[each.package.id] = wheel_file(chosen, wheels, here)
     return found
 
 

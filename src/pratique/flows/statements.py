@@ -52,6 +52,11 @@ def predicate_type(name: str, place: str = "--type") -> str:
     return TYPES.get(name, name)
 
 
+def short_name(kind: str) -> str:
+    """Return the short name of a predicate type; itself where it has none."""
+    return next((name for name, type_ in TYPES.items() if type_ == kind), kind)
+
+
 class Known(NamedTuple):
     """The documents of an image's way that a folder holds, bound to each other by their digests.
 

@@ -8,9 +8,11 @@ from typing import NamedTuple, Protocol
 
 from pratique.checks.installed import Comparison, Laid, Place
 from pratique.ecosystems.wheel import WheelName
+from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.compiled import Outlines
 from pratique.flows.inventory import Taken
-from pratique.harden import Places, PythonHome, PythonTarget, listed_files, python_home, python_target
+from pratique.flows.setting import Setting
+from pratique.harden import PythonHome, PythonTarget, listed_files, python_home, python_target
 from pratique.model.digest import Digest
 from pratique.model.errors import UnsupportedError
 from pratique.model.inventory import Package
@@ -59,24 +61,31 @@ class WheelComparison(NamedTuple):
             InputError, UnsupportedError, UntrustedError, UnavailableError: the wheel cannot be taken apart.
         """
         where = home(package, self.taken, self.target)
-        places = Places(where.site, f"{where.prefix}/bin".lstrip("/"), where.prefix, where.program)
         outlines = Outlines(wheel, self.cache)
-        files = list(laid(wheel, places, self.found, outlines))
+        files = list(laid(wheel, where, self.found, outlines))
         outlines.keep()
-        return self.found.compare(package, files, Place(places.scripts, places.python))
+        return self.found.compare(package, files, Place(where.scripts, where.program))
 
 
-def laid(wheel: Path, places: Places, comparison: Comparison, outlines: Outlines) -> Iterator[Laid]:
+def laid(wheel: Path, home: PythonHome, comparison: Comparison, outlines: Outlines) -> Iterator[Laid]:
     """Yield what an installer lays of a wheel, with the content of scripts and the outlines of sources."""
-    scripts = f"{places.scripts}/".lstrip("/")
+    scripts = f"{home.scripts}/"
 
     def wanted(path: str, digest: Digest) -> bool:
         return path.startswith(scripts) or not all(outlines.known(digest, n) for n in comparison.levels(path))
 
-    for file in listed_files(wheel, places, wanted):
+    for file in listed_files(wheel, home, wanted):
         code = {n: outlines.of(file.digest, n, file.content) for n in comparison.levels(file.path)}
         script = file.content if file.path.startswith(scripts) else None
         yield Laid(file.path, file.digest, script or b"", code)
+
+
+def wheel_file(wheel: LockedWheel, wheels: Wheels, here: Setting) -> Path:
+    """Return an offered wheel, from the cache or verified from where it is offered."""
+    if kept := kept_artifact(wheel.digest, here.cache):
+        return kept
+    here.note(f"fetch {wheel.filename}")
+    return wheels.take(wheel, artifact_folder(wheel.digest, here.cache))
 
 
 def target_of(taken: Taken) -> PythonTarget:

@@ -1,9 +1,13 @@
-"""Foreign text made harmless for a terminal or a CI log; the one encoder for every line that a person reads."""
+"""Text for people and from people: foreign text made harmless for a terminal or a CI log, numbers with nouns, ages."""
 
 import os
 import re
+from datetime import timedelta
 
+from pratique.model.errors import UsageError
 from pratique.model.inventory import Gap
+
+_AGE = re.compile(r"(\d{1,5})([dh])")
 
 _HARMFUL = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
@@ -46,6 +50,19 @@ def _escape(character: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Return a number with its noun: ``1 package``, ``2 packages``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {_plural(noun)}"
+
+
+def parse_age(text: str, place: str) -> timedelta:
+    """Return an age: days or hours, such as ``7d`` or ``36h``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    found = _AGE.fullmatch(text)
+    if not found:
+        remedy = "Use days or hours, as in 7d or 36h"
+        raise UsageError(f"not an age: {text[:40]!r}", place=place, remedy=remedy)
+    return timedelta(days=int(found[1])) if found[2] == "d" else timedelta(hours=int(found[1]))
 
 
 def _plural(noun: str) -> str:

@@ -6,14 +6,13 @@ from pratique.harden.patch import Blocked, Chosen, choose
 from pratique.harden.planner import Outcome, Refused, Upgrade, plan
 from pratique.harden.slim import Slim, slim
 from pratique.harden.targets import PythonTarget, fixes, python_target
-from pratique.harden.wheel import Places, WheelFile, installed_files, listed_files
+from pratique.harden.wheel import WheelFile, installed_files, listed_files
 
 __all__ = [
     "LEFTOVERS",
     "Blocked",
     "Chosen",
     "Outcome",
-    "Places",
     "PythonHome",
     "PythonTarget",
     "Refused",

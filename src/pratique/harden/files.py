@@ -32,6 +32,11 @@ class PythonHome(NamedTuple):
     prefix: str
     program: str
 
+    @property
+    def scripts(self) -> str:
+        """Folder for commands."""
+        return f"{self.prefix}/bin".lstrip("/")
+
 
 def python_home(site: str, tree: Tree) -> PythonHome:
     """Return the places that go with a folder of modules.

@@ -17,6 +17,7 @@ from pratique.ecosystems.python import name_and_version, normalise, version_key
 from pratique.ecosystems.wheel import RecordRow, Script, WheelName
 from pratique.formats import strict_zip
 from pratique.formats.strict_zip import ZipLimits, ZipMember
+from pratique.harden.files import PythonHome
 from pratique.model.digest import Digest, digest_of
 from pratique.model.errors import InputError, PratiqueError, UnavailableError, UntrustedError
 
@@ -61,30 +62,8 @@ class ListedFile(Struct, frozen=True):
     content: bytes | None = None
 
 
-class Places(Struct, frozen=True):
-    """Where an image's Python keeps things; folders relative to the image's root.
-
-    Attributes:
-        site: for modules: ``purelib`` and ``platlib`` are one here.
-        scripts: for commands.
-        data: the prefix.
-        python: absolute path of the interpreter, for the first line of scripts.
-    """
-
-    site: str
-    scripts: str
-    data: str
-    python: str
-
-
 def installed_files(
-    wheel: Path,
-    *,
-    site: str,
-    scripts: str,
-    data: str,
-    python: str,
-    limits: ZipLimits = strict_zip.DEFAULT_LIMITS,
+    wheel: Path, home: PythonHome, limits: ZipLimits = strict_zip.DEFAULT_LIMITS
 ) -> Iterator[WheelFile]:
     """Yield the files of a wheel's installation; nothing is to be used before the last one has come.
 
@@ -95,10 +74,7 @@ def installed_files(
 
     Args:
         wheel: a file whose digest has been checked.
-        site: folder for modules, relative to the image's root.
-        scripts: folder for commands.
-        data: the prefix.
-        python: absolute path of the image's interpreter.
+        home: where the image's Python keeps things.
         limits: of the archive.
 
     Raises:
@@ -107,9 +83,8 @@ def installed_files(
         UnsupportedError: another version of the format, or a kind of archive that is not read.
         UnavailableError: the file may not be read.
     """
-    places = Places(site, scripts, data, python)
     try:
-        yield from _Installation(_mapped(wheel), WheelName.parse(wheel.name), places, limits).files()
+        yield from _Installation(_mapped(wheel), WheelName.parse(wheel.name), home, limits).files()
     except PratiqueError as error:
         error.at(wheel.name)
         raise
@@ -117,7 +92,7 @@ def installed_files(
 
 def listed_files(
     wheel: Path,
-    places: Places,
+    home: PythonHome,
     wanted: Callable[[str, Digest], bool],
     limits: ZipLimits = strict_zip.DEFAULT_LIMITS,
 ) -> Iterator[ListedFile]:
@@ -128,7 +103,7 @@ def listed_files(
 
     Args:
         wheel: a file whose digest has been checked.
-        places: of the image.
+        home: where the image's Python keeps things.
         wanted: says of a path and its digest whether the content is needed.
         limits: of the archive.
 
@@ -136,7 +111,7 @@ def listed_files(
         InputError, UntrustedError, UnsupportedError, UnavailableError: as for ``installed_files``.
     """
     try:
-        yield from _Installation(_mapped(wheel), WheelName.parse(wheel.name), places, limits).listed(wanted)
+        yield from _Installation(_mapped(wheel), WheelName.parse(wheel.name), home, limits).listed(wanted)
     except PratiqueError as error:
         error.at(wheel.name)
         raise
@@ -156,15 +131,13 @@ def _mapped(wheel: Path) -> memoryview:
 class _Installation:
     """One wheel on its way to one image."""
 
-    def __init__(self, data: memoryview, name: WheelName, places: Places, limits: ZipLimits) -> None:
-        self._data, self._name = data, name
-        site, scripts, prefix = (p.strip("/") for p in (places.site, places.scripts, places.data))
-        self._places = Places(site, scripts, prefix, places.python)
+    def __init__(self, data: memoryview, name: WheelName, home: PythonHome, limits: ZipLimits) -> None:
+        self._data, self._name, self._home = data, name, home
         self._members = {m.path: m for m in strict_zip.members(data, limits)}
         self._info = self._folder(".dist-info")
         self._extra = self._folder(".data")
         self._rows: dict[str, str] = {}
-        self._laid = {f"{self._places.site}/{self._info}/RECORD".lstrip("/")}
+        self._laid = {f"{self._home.site}/{self._info}/RECORD".lstrip("/")}
 
     def files(self) -> Iterator[WheelFile]:
         """Yield the files, in the numbered steps of ``installed_files``."""
@@ -174,7 +147,7 @@ class _Installation:
             yield self._lay(place, self._content(member, row, script=script), mode)  # 2
         for place, content in self._commands():  # 3
             yield self._lay(place, content, 0o755)
-        info = f"{self._places.site}/{self._info}"
+        info = f"{self._home.site}/{self._info}"
         yield self._lay(f"{info}/INSTALLER", b"pratique\n", 0o644)  # 4
         yield WheelFile(f"{info}/RECORD".lstrip("/"), self._new_record(), 0o644)
 
@@ -202,7 +175,7 @@ class _Installation:
         """Return what is written of a member: its bytes, but for the first line of a script."""
         content = strict_zip.content(self._data, member)
         _check(row, content)
-        return _interpreted(content, self._places.python) if script else content
+        return _interpreted(content, self._home.program) if script else content
 
     def _folder(self, end: str) -> str:
         """Return the one folder of this wheel with an ending; a ``dist-info`` there must be."""
@@ -249,7 +222,7 @@ class _Installation:
         mode = 0o755 if member.mode & 0o111 else 0o644
         top, _, rest = member.path.partition("/")
         if top != self._extra or not rest:
-            return f"{self._places.site}/{member.path}", mode, False
+            return f"{self._home.site}/{member.path}", mode, False
         scheme, _, inside = rest.partition("/")
         root = self._roots().get(scheme)
         if root is None or not inside:
@@ -260,21 +233,21 @@ class _Installation:
 
     def _roots(self) -> dict[str, str]:
         """Return the folder of each scheme; headers go below the prefix, as pip lays them."""
-        found = _PYTHON.search(f"{self._places.site}/")
+        found = _PYTHON.search(f"{self._home.site}/")
         version = f"/{found[1]}" if found else ""
         return {
-            "purelib": self._places.site,
-            "platlib": self._places.site,
-            "scripts": self._places.scripts,
-            "data": self._places.data,
-            "headers": f"{self._places.data}/include{version}/{self._name.name}",
+            "purelib": self._home.site,
+            "platlib": self._home.site,
+            "scripts": self._home.scripts,
+            "data": self._home.prefix,
+            "headers": f"{self._home.prefix}/include{version}/{self._name.name}",
         }
 
     def _commands(self) -> Iterator[tuple[str, bytes]]:
         """Yield the path and content of each command that the entry points ask for."""
         if f"{self._info}/entry_points.txt" in self._members:
             for script in wheel_format.scripts(self._text("entry_points.txt")):
-                yield f"{self._places.scripts}/{script.name}", _command(script, self._places.python)
+                yield f"{self._home.scripts}/{script.name}", _command(script, self._home.program)
 
     def _lay(self, path: str, content: bytes, mode: int) -> WheelFile:
         path = self._once(path)
@@ -291,7 +264,7 @@ class _Installation:
 
     def _new_record(self) -> bytes:
         """Return the RECORD of what was laid, relative to the site folder ("Recording installed projects")."""
-        site = f"/{self._places.site}"
+        site = f"/{self._home.site}"
         rows = [f"{_quoted(posixpath.relpath(f'/{p}', site))},{row}" for p, row in self._rows.items()]
         own = f"{_quoted(f'{self._info}/RECORD')},,"
         return "".join(f"{row}\n" for row in sorted([*rows, own])).encode()

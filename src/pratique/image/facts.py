@@ -1,8 +1,8 @@
 """Facts of layers, kept: what was read of a layer once, by the same readers, is not read again.
 
 Kept under size and digest of a layer's stored bytes and the digest of its uncompressed ones, which were checked against each
-other when it was read, and behind a digest of their own: what the disk changed is read again. A layer without a digest of its
-stored bytes is never kept.
+other when it was read. A layer without a digest of its stored bytes is never kept. The versions of
+Pratique and of the readers are part of the key, so that what is found there is always of the types that are asked for.
 """
 
 import hashlib
@@ -18,12 +18,10 @@ from msgspec import Struct
 from pratique import __version__
 from pratique.image.layer import LayerBlob
 from pratique.image.limits import Limits
-from pratique.model.errors import UnavailableError
 from pratique.model.files import Anomaly, Entry, LayerFacts, LinkedFact, Reader, Unread
-from pratique.storage import touch, write_atomic
+from pratique.storage import recall, remember
 
 _FORMAT = 2
-_DIGEST = 32  # bytes of sha256
 
 
 class _Kept(Struct, array_like=True):
@@ -54,15 +52,12 @@ class FactStore:
 
     def find(self, layer: LayerBlob) -> LayerFacts | None:
         """Return the facts of a layer; None where they are not kept or no longer what was kept."""
-        with suppress(OSError, msgspec.MsgspecError):
-            if place := self._place(layer):
-                data = memoryview(place.read_bytes())
-                if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
-                    return None
-                kept = _DECODER.decode(data[_DIGEST:])
-                facts = self._facts(kept.facts)
-                touch(place)
-                return LayerFacts(layer.diff_id, kept.size, kept.entries, facts, kept.anomalies)
+        place = self._place(layer)
+        if place is None or (data := recall(place)) is None:
+            return None
+        with suppress(msgspec.MsgspecError):
+            kept = _DECODER.decode(data)
+            return LayerFacts(layer.diff_id, kept.size, kept.entries, self._facts(kept.facts), kept.anomalies)
         return None
 
     def keep(self, layer: LayerBlob, found: LayerFacts) -> None:
@@ -73,9 +68,7 @@ class FactStore:
                 by_reader[name][path] = fact
         raw = {name: msgspec.Raw(_ENCODER.encode(facts)) for name, facts in by_reader.items()}
         if place := self._place(layer):
-            data = _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw))
-            with suppress(UnavailableError):
-                write_atomic(place, hashlib.sha256(data).digest() + data, durable=False)
+            remember(place, _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw)))
 
     def _place(self, layer: LayerBlob) -> Path | None:
         named = f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()
