@@ -13,6 +13,7 @@ from pratique.ecosystems.python import normalise
 from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.setting import Setting
 from pratique.flows.wheels import OpenWheels, WheelComparison, Wheels, file_tags, tags, target_of, wheel_file
+from pratique.formats.text import plural
 from pratique.harden import PythonTarget
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
 from pratique.model.inventory import Package
@@ -64,8 +65,9 @@ def lock_image(
     """
     taken = take_inventory(image, platform, here, progress, CONTENTS)  # 1
     target = target_of(taken)
-    search = _Search(taken, target, here)
+    search = _Search(taken, target, here.cache)
     chosen = [p for p in target.packages.values() if search.asks(p)]
+    here.note(f"looking for the wheels of {plural(len(chosen), 'distribution')}")
     with open_wheels(target.version, target.platform) as wheels:
         offered = defaultdict(list)
         for wheel in wheels.offered((p.name, p.version) for p in chosen):  # 2
@@ -82,10 +84,10 @@ def lock_image(
 class _Search:
     """The wheels that were found so far, and what was left out."""
 
-    def __init__(self, taken: Taken, target: PythonTarget, here: Setting) -> None:
-        self._taken, self._here = taken, here
+    def __init__(self, taken: Taken, target: PythonTarget, cache: Path) -> None:
+        self._taken = taken
         found = Comparison(taken.tree, taken.inventory.packages)
-        self._against = WheelComparison(taken, target, found, here.cache)
+        self._against = WheelComparison(taken, target, found, cache)
         self.found: list[PinnedWheel] = []
         self.left_out: list[LeftOut] = []
         asked = {p.id for p in target.packages.values()}
@@ -108,7 +110,7 @@ class _Search:
         own = tags(package, self._taken)
         reason = _NOT_OFFERED
         for wheel in sorted((w for w in offered if file_tags(w.filename) == own), key=lambda w: w.filename):
-            why = self._differs(package, wheel_file(wheel, wheels, self._here))
+            why = self._differs(package, wheel_file(wheel, wheels, self._against.cache))
             if not why:
                 self.found.append(_pinned(package, wheel))
                 return

@@ -18,6 +18,7 @@ from pratique.flows.inventory import Progress, Taken, take_inventory
 from pratique.flows.lock import check_locks
 from pratique.flows.setting import Setting
 from pratique.flows.wheels import OpenWheels, WheelComparison, file_tags, tags, target_of, wheel_file
+from pratique.formats.text import plural
 from pratique.harden import PythonTarget
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnavailableError, UnsupportedError, UntrustedError
@@ -161,11 +162,12 @@ def _find(
     left = [each for each in wanted if each.digests and each.package.id not in found]
     if not left:
         return found
+    here.note(f"fetching {plural(len(left), 'wheel')}")
     with open_wheels(target.version, target.platform) as wheels:
         offered = wheels.offered((each.package.name, each.package.version) for each in left)
         for each in left:
             if chosen := _chosen(each, offered, taken, target):
-                found[each.package.id] = wheel_file(chosen, wheels, here)
+                found[each.package.id] = wheel_file(chosen, wheels, here.cache)
     return found
 
 

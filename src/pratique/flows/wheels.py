@@ -11,7 +11,6 @@ from pratique.ecosystems.wheel import WheelName
 from pratique.flows.artifacts import artifact_folder, kept_artifact
 from pratique.flows.compiled import Outlines
 from pratique.flows.inventory import Taken
-from pratique.flows.setting import Setting
 from pratique.harden import PythonHome, PythonTarget, listed_files, python_home, python_target
 from pratique.model.digest import Digest
 from pratique.model.errors import UnsupportedError
@@ -80,12 +79,9 @@ def laid(wheel: Path, home: PythonHome, comparison: Comparison, outlines: Outlin
         yield Laid(file.path, file.digest, script or b"", code)
 
 
-def wheel_file(wheel: LockedWheel, wheels: Wheels, here: Setting) -> Path:
+def wheel_file(wheel: LockedWheel, wheels: Wheels, cache: Path) -> Path:
     """Return an offered wheel, from the cache or verified from where it is offered."""
-    if kept := kept_artifact(wheel.digest, here.cache):
-        return kept
-    here.note(f"fetch {wheel.filename}")
-    return wheels.take(wheel, artifact_folder(wheel.digest, here.cache))
+    return kept_artifact(wheel.digest, cache) or wheels.take(wheel, artifact_folder(wheel.digest, cache))
 
 
 def target_of(taken: Taken) -> PythonTarget:
