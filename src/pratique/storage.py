@@ -109,6 +109,39 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Let one of several who would make the same file go first; the others find what it made.
+
+    Where the disk refuses a lock, each makes it for itself.
+    """
+    lock, descriptor = path.with_name(f".{path.name}.lock"), -1
+    try:
+        with suppress(OSError):
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = _held(lock)
+        yield
+    finally:
+        if descriptor >= 0:
+            lock.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _held(lock: Path) -> int:
+    """Return a lock file that is ours; one that was taken away while we waited locks nobody out."""
+    while True:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                    return descriptor
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
 def _wait(descriptor: int, folder: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,11 +1,9 @@
-import hashlib
 import importlib.util
 import marshal
 
 from pratique.catalog.contents import (
     CONTENTS,
     ByteCodeReader,
-    ContentReader,
     ScriptReader,
     TagReader,
 )
@@ -17,15 +15,9 @@ from tests.making.layers import blob
 from tests.making.tar import Item, symlink, tar
 
 CODE = importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(compile("x = 1", "a", "exec"))
-BIG = bytes(range(256)) * 20_000
-
-
-def sha256(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def test_what_they_want() -> None:
-    assert all(ContentReader().wants(p) for p in ("a", "usr/lib/x.so"))
     assert [ScriptReader().wants(p) for p in ("usr/bin/x", "opt/t/bin/x", "bin/a/x", "x")] == [
         True,
         True,
@@ -49,18 +41,10 @@ def test_facts_of_a_layer() -> None:
         symlink("link", "a"),
     ]
     facts = reduce_layer(blob(tar(items)), CONTENTS, Limits()).facts
-    assert facts["usr/bin/x"] == {"content": sha256(b"#!/bin/sh\n"), "script": b"#!/bin/sh\n"}
-    assert facts["usr/bin/y"] == {"content": sha256(b"\x7fELF"), "script": None}
+    assert facts["usr/bin/x"] == {"script": b"#!/bin/sh\n"}
+    assert facts["usr/bin/y"] == {"script": None}
     assert facts["a/x.pyc"]["byte-code"] == bytecode.outline_of_source(b"x = 1", 0)
     assert facts["a/old.pyc"]["byte-code"] is None
     assert facts["a/cut.pyc"]["byte-code"] == Unread("cut, or a length that cannot be")
     assert facts["s/a-1.dist-info/WHEEL"]["wheel-tags"] == ("py2-none-any", "py3-none-any")
     assert isinstance(facts["s/b-1.dist-info/WHEEL"]["wheel-tags"], Unread)
-
-
-def test_a_file_too_large_to_hold_is_hashed_in_pieces() -> None:
-    items = [Item("usr/bin/big", BIG), Item("after", b"x")]
-    facts = reduce_layer(blob(tar(items)), CONTENTS, Limits(kept=1000)).facts
-    assert facts["usr/bin/big"]["content"] == sha256(BIG)
-    assert facts["usr/bin/big"]["script"] == Unread(f"{len(BIG)} bytes, over the limit of 1000")
-    assert facts["after"]["content"] == sha256(b"x")

@@ -48,6 +48,7 @@ class Whole:
     """Keeps the bytes of some files."""
 
     name, fatal, version = "whole", True, 1
+    marks: tuple[str, ...] | None = None
     fact: Any = bytes
 
     def wants(self, path: str) -> bool:

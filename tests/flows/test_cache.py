@@ -123,7 +123,7 @@ def test_a_scan_marks_what_it_uses(here: Setting, tmp_path: Path) -> None:
         take_inventory(f"oci:{image}", "", here, lambda _done, _total: None)
 
     scan()
-    (kept,) = (path for path in (here.cache / "facts").rglob("*") if path.is_file())
+    (kept,) = (path for path in (here.cache / "inventories").rglob("*") if path.is_file())
     os.utime(kept, (0, 0))
     scan()
     assert kept.stat().st_mtime > time.time() - DAY

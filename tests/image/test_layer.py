@@ -3,6 +3,7 @@
 import gzip
 import os
 import stat
+from hashlib import sha256
 from itertools import permutations
 from typing import Any
 
@@ -30,7 +31,8 @@ from tests.making.tar import (
 )
 
 OS_RELEASE = Item("etc/os-release", b"ID=debian")
-DATA = tar([folder("etc"), OS_RELEASE, Item("other", os.urandom(900))])
+OTHER = os.urandom(900)
+DATA = tar([folder("etc"), OS_RELEASE, Item("other", OTHER)])
 ZERO = Digest("sha256:" + "0" * 64)
 
 
@@ -41,8 +43,8 @@ def test_a_layer_is_its_entries_and_the_facts_of_wanted_files(how: str) -> None:
     assert found.size == len(DATA)
     assert found.entries == (
         Entry("etc", Kind.DIRECTORY, mode=0o755),
-        Entry("etc/os-release", Kind.FILE, 9, 0o644),
-        Entry("other", Kind.FILE, 900, 0o644),
+        Entry("etc/os-release", Kind.FILE, 9, 0o644, sha256=sha256(b"ID=debian").digest()),
+        Entry("other", Kind.FILE, 900, 0o644, sha256=sha256(OTHER).digest()),
     )
     assert found.facts == {"etc": {}, "etc/os-release": {"text": "ID=debian"}}
     assert found.anomalies == ()

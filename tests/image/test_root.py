@@ -5,14 +5,14 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from pratique.catalog.contents import ContentReader
 from pratique.image import DEFAULT, Limits
 from pratique.image.root import reduce_root
-from pratique.model.digest import digest_of
 from pratique.model.errors import InputError, UnavailableError
 from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, Unread
 from tests.making.layers import Texts, layer
@@ -20,7 +20,7 @@ from tests.making.tar import Item, folder, symlink
 
 
 def reduced(root: Path, reader: Texts | None = None, limits: Limits = DEFAULT) -> LayerFacts:
-    return reduce_root(root, [reader or Texts()], limits)
+    return reduce_root(root, [reader or Texts()], limits, digests=False)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_file_that_nobody_wants_need_not_be_readable(root: Path) -> None:
 def test_names_that_are_not_utf_8(root: Path) -> None:
     (Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9"))).write_text("text")
     found = reduced(root)
-    assert found.entries == (Entry("caf\\xe9", Kind.FILE, 4, 0o644),)
+    assert [replace(e, sha256=b"") for e in found.entries] == [Entry("caf\\xe9", Kind.FILE, 4, 0o644)]
     assert found.facts == {"caf\\xe9": {"text": "text"}}
     assert found.anomalies == (Anomaly("caf\\xe9", "a name that is not UTF-8"),)
 
@@ -230,7 +230,18 @@ def test_a_root_that_is_missing(root: Path) -> None:
     )
 
 
-def test_a_file_too_large_to_hold_is_read_in_pieces(tmp_path: Path) -> None:
+def test_a_file_too_large_to_hold_is_hashed_in_pieces(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x" * (3 << 20))
-    facts = reduce_root(tmp_path, [ContentReader()], Limits(kept=10)).facts
-    assert facts["big"]["content"] == digest_of(b"x" * (3 << 20))
+    found = reduce_root(tmp_path, [Texts()], Limits(kept=10), digests=True)
+    assert found.entries[0].sha256 == sha256(b"x" * (3 << 20)).digest()
+    assert found.facts["big"]["text"] == Unread(f"{3 << 20} bytes, over the limit of 10")
+
+
+def test_files_that_nobody_wants_are_opened_only_for_their_digests(tmp_path: Path) -> None:
+    for name in ("wanted", "other"):
+        (tmp_path / name).write_bytes(name.encode())
+    found = reduce_root(tmp_path, [Texts("wanted")], DEFAULT, digests=False)
+    assert [(e.path, e.sha256) for e in found.entries] == [
+        ("other", b""),
+        ("wanted", sha256(b"wanted").digest()),
+    ]

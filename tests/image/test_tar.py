@@ -47,9 +47,9 @@ def scanned(data: bytes, limits: Limits | None = None, *, chunk: int = 1000) -> 
     anomalies: list[Anomaly] = []
     entries, contents = [], {}
     for found in scan(Window(chunks(data, chunk), "t"), limits or Limits(), anomalies):
-        entries.append(found.entry)
-        if found.content:
-            contents[found.entry.path] = found.content()
+        entries.append(found.entry())
+        if found.contents:
+            contents[found.path] = found.contents.read(found.size)
     return Scanned(entries, contents, [(a.path, a.reason) for a in anomalies])
 
 
@@ -428,7 +428,7 @@ def test_a_huge_extension_header_is_refused_before_it_is_read(kind: bytes) -> No
 def test_contents_that_nobody_asks_for_are_passed_over() -> None:
     data = tar([Item("a", b"x" * 700), Item("b", b"y" * 1024), Item("c")])
     found = list(scan(Window(chunks(data, 100), "t"), Limits(), []))
-    assert [f.entry.path for f in found] == ["a", "b", "c"]
+    assert [f.path for f in found] == ["a", "b", "c"]
 
 
 def test_offsets_count_every_byte_of_the_stream() -> None:
@@ -462,5 +462,5 @@ def test_changed_headers_end_and_raise_nothing_else(
     with suppress(PratiqueError):
         for found in scan(Window(chunks(bytes(data), 4096), "t"), Limits(), []):
             count += 1
-            assert found.entry.size >= 0
+            assert found.size >= 0
     assert count <= len(data) // BLOCK

@@ -18,6 +18,7 @@ class Texts:
     """Wants some paths, or all; its fact is the file's text, and a text that starts with ``!`` is damaged."""
 
     name = "text"
+    marks: tuple[str, ...] | None = None
     version = 1
     fact: Any = str
 

@@ -60,6 +60,7 @@ class StatusCataloger:
     """Reads package databases; damage to one ends the scan."""
 
     name = "dpkg-status"
+    marks: tuple[str, ...] | None = (_ROOT,)
     fatal = True
     version = 1
     fact: Any = tuple[Recorded, ...]
@@ -108,6 +109,7 @@ class ListCataloger:
     """Reads the file lists: ``info/*.list`` of dpkg, ``status.d/*.md5sums`` of distroless images."""
 
     name = "dpkg-list"
+    marks: tuple[str, ...] | None = (_ROOT,)
     fatal = False
     version = 1
     fact: Any = tuple[str, ...]

@@ -23,6 +23,7 @@ class OsReleaseCataloger:
     """Reads both places that os-release(5) names; the first one counts."""
 
     name = "os-release"
+    marks: tuple[str, ...] | None = _PATHS
     fatal = False
     version = 1
     fact: Any = OsRelease

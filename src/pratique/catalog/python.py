@@ -38,6 +38,7 @@ class MetadataCataloger:
     """Reads names and versions."""
 
     name = "python-metadata"
+    marks: tuple[str, ...] | None = (".dist-info/metadata", "egg-info/pkg-info", ".egg-info")
     fatal = False
     version = 1
     fact: Any = Metadata
@@ -73,6 +74,7 @@ class RecordCataloger:
     """Reads the lists of installed files."""
 
     name = "python-record"
+    marks: tuple[str, ...] | None = (".dist-info/record", "egg-info/installed-files.txt")
     fatal = False
     version = 1
     fact: Any = tuple[str, ...]
@@ -113,8 +115,15 @@ def _records(tree: Tree) -> Iterator[tuple[str, tuple[str, ...]]]:
             continue
         folder = posixpath.dirname(path)
         base = posixpath.dirname(folder) if path.endswith("RECORD") else folder
-        inside = (posixpath.normpath(posixpath.join("/", base, written)).lstrip("/") for written in fact)
+        inside = (_inside(base, written) for written in fact)
         yield folder, tuple(sorted({real for p in inside if tree.at(real := tree.resolve(p))}))
+
+
+def _inside(base: str, written: str) -> str:
+    """Return the path in the tree of a path as RECORD has it: relative to a folder, or absolute."""
+    if "//" in written or "./" in written or written[:1] in {"", "/"} or written[-1] in "./" or not base:
+        return posixpath.normpath(posixpath.join("/", base, written)).lstrip("/")
+    return f"{base}/{written}"
 
 
 def _package(found: _Found, records: dict[str, tuple[str, ...]], tree: Tree) -> Package:
@@ -159,7 +168,12 @@ def _vendored(packages: list[Package]) -> Iterator[Package]:
 def _missing(tree: Tree, known: set[str]) -> Iterator[Gap]:
     """Yield metadata folders without metadata: a distribution of unknown name and version."""
     read = {posixpath.dirname(path) for path in known}
-    folders = {path[: found.end()] for path, _ in tree.files() for found in _INFO.finditer(path)}
+    folders = {
+        path[: found.end()]
+        for path, _ in tree.files()
+        if "-info" in path.lower()
+        for found in _INFO.finditer(path)
+    }
     for folder in sorted(folders - read):
         kind = "METADATA" if folder.lower().endswith(".dist-info") else "PKG-INFO"
         reason = f"a metadata folder without {kind}: name and version are unknown"

@@ -25,6 +25,7 @@ class UnsupportedCataloger:
     """Reads nothing; looks at the names in the tree."""
 
     name = "unsupported"
+    marks: tuple[str, ...] | None = ()
     fatal = False
     version = 1
     fact: Any = None

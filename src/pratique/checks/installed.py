@@ -188,11 +188,11 @@ class Comparison:
             self._note("changed", path, package, f"a {file.entry.kind} in its place", (laid.digest, None))
             return False
         self._byte_code_of(path, laid, package)
-        found = file.facts.get("content")
+        found = file.digest
         if found == laid.digest:
             return True
-        if isinstance(found, Unread) or found is None:
-            self._unchecked[found.reason if found else "no content was read"].append(path)
+        if found is None:
+            self._unchecked["stored sparse, or a link to what was not read"].append(path)
             self._unread += 1
             return False
         digests = (laid.digest, found)
@@ -226,7 +226,7 @@ class Comparison:
             file = self._tree.at(path)
             if path in self._judged or path in self._debian or file is None:
                 continue
-            if _digest(file) == self._laid.get(path, ""):  # the wheel itself brings it
+            if file.digest == self._laid.get(path, ""):  # the wheel itself brings it
                 continue
             self._judged.add(path)
             self._seen.add(path)
@@ -238,7 +238,7 @@ class Comparison:
             elif found != wanted:
                 why = f": {found.reason}" if isinstance(found, Unread) else ""
                 text = f"not what the locked source compiles to{why}"
-                self._note("byte code", path, package, text, (None, _digest(file)))
+                self._note("byte code", path, package, text, (None, file.digest))
 
     def _listed(self) -> None:
         """Note what a RECORD lists and the locked wheel does not hold, wherever it lies."""
@@ -249,7 +249,7 @@ class Comparison:
                     if file and not self._alias(path, file):
                         kind: DeviationKind = "start-up hook" if _HOOK.fullmatch(path) else "added"
                         text = "RECORD lists it, but the locked wheel does not hold it"
-                        self._note(kind, path, package, text, (None, _digest(file)))
+                        self._note(kind, path, package, text, (None, file.digest))
                     self._seen.add(path)
 
     def _left(self, path: str, file: TreeFile) -> None:
@@ -261,11 +261,11 @@ class Comparison:
             pass
         elif _HOOK.fullmatch(path):
             text = "in no locked wheel; Python runs it at every start"
-            self._note("start-up hook", path, None, text, (None, _digest(file)))
+            self._note("start-up hook", path, None, text, (None, file.digest))
         elif path.endswith(".pyc") and not (source and self._tree.at(source)):
-            self._note("byte code", path, None, "byte code without source", (None, _digest(file)))
+            self._note("byte code", path, None, "byte code without source", (None, file.digest))
         elif _SITE.match(path) or path.endswith(_LOADED) or file.entry.kind is Kind.SYMLINK:
-            self._note("added", path, None, "in no locked wheel", (None, _digest(file)))
+            self._note("added", path, None, "in no locked wheel", (None, file.digest))
         else:
             self._unchecked[_BESIDE].append(path)
 
@@ -275,7 +275,7 @@ class Comparison:
         if path in self._debian or path in self._owned or not isinstance(text, bytes):
             return
         if b"python" in text.partition(b"\n")[0] and not self._alias(path, file):
-            self._note("added", path, None, "a Python script of no locked wheel", (None, _digest(file)))
+            self._note("added", path, None, "a Python script of no locked wheel", (None, file.digest))
 
     def _alias(self, path: str, file: TreeFile) -> bool:
         """Say whether a script is a command of a locked wheel under a name with a version, as pip makes for itself."""
@@ -293,11 +293,6 @@ class Comparison:
     def _stems(self, folder: str) -> Mapping[str, str]:
         """Return the commands of a folder by their names without a version."""
         return {re.sub(r"-?[0-9.]+$", "", name): command for name, command in self._scripts[folder].items()}
-
-
-def _digest(file: TreeFile) -> Digest | None:
-    found = file.facts.get("content")
-    return found if isinstance(found, str) else None  # type: ignore[return-value]
 
 
 def _above(folders: Collection[str]) -> Callable[[str], tuple[str, ...]]:

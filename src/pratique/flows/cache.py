@@ -15,6 +15,7 @@ from pratique.storage import Kept, forget, kept_below, locked
 
 _KINDS = {
     "facts": (2, "what was read of layers"),
+    "inventories": (1, "what was found in images"),
     "byte-code": (2, "what sources in wheels compile to"),
     "artifacts": (1, "fetched packages"),
     "repositories": (1, "lists of packages"),

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from datetime import UTC, datetime
+from functools import cached_property
 
 from msgspec.structs import replace
 
 from pratique import __version__
 from pratique.catalog import CATALOGERS, catalog, distribution, unowned
+from pratique.flows.kept import recalled, remembered
 from pratique.flows.setting import Setting
 from pratique.formats.text import readable
 from pratique.image import Image, MergedTree, open_image
@@ -17,13 +19,35 @@ from pratique.model.inventory import Gap, Inventory, Layer
 Progress = Callable[[int, int], None]
 
 
-class Taken(NamedTuple):
-    """An image that was read: what it is, its layers' facts, its merged tree, and what was found in it."""
+class Taken:
+    """An image that was read: what it is and what was found in it; its files, where someone asks for them.
 
-    image: Image
-    facts: Sequence[LayerFacts]
-    tree: MergedTree
+    Attributes:
+        image: as it was opened.
+        inventory: everything found in it.
+    """
+
     inventory: Inventory
+
+    def __init__(self, image: Image, read: Callable[[], Sequence[LayerFacts]]) -> None:
+        self.image = image
+        self._read = read
+
+    def named(self, inventory: Inventory) -> "Taken":
+        """Return the same image with an inventory that other documents name."""
+        same = Taken(self.image, lambda: self.facts)
+        same.inventory = inventory
+        return same
+
+    @cached_property
+    def facts(self) -> Sequence[LayerFacts]:
+        """Return the facts of the layers, bottom first; layers whose facts are kept are not read again."""
+        return self._read()
+
+    @cached_property
+    def tree(self) -> MergedTree:
+        """Return the merged tree."""
+        return MergedTree(self.facts)
 
 
 def take_inventory(
@@ -38,33 +62,44 @@ def take_inventory(
     Args:
         reference: of the image, as the user named it.
         platform: ``os/architecture[/variant]``; empty for linux/amd64 where several are offered.
-        here: surroundings; facts of layers are kept in the cache.
+        here: surroundings; facts of layers, and what they amount to, are kept in the cache.
         progress: called with (layers read, layers in all).
-        more: readers whose facts are wanted beside those of the catalogers.
+        more: readers whose facts are wanted beside those of the catalogers, with the digests of all files.
 
     Raises:
         PratiqueError: the image cannot be read, or is not what it promises to be.
     """
     image = open_image(reference, platform=platform)
-    facts = image.read((*CATALOGERS, *more), progress=progress, keep=here.cache / "facts")
-    tree = MergedTree(facts)
-    found = catalog(tree)
-    gaps = (*found.gaps, *_anomalies(facts, tree))
-    files, loose = unowned(tree, found.packages)
-    inventory = Inventory(
-        tool=__version__,
+    readers, keep = (*CATALOGERS, *more), here.cache / "facts"
+    taken = Taken(image, lambda: image.read(readers, progress=progress, keep=keep, digests=bool(more)))
+    found = recalled(image, here.cache) or remembered(_found(taken), image, here.cache)
+    taken.inventory = replace(
+        found,
         created=here.clock.now,
         clock=here.clock.source,
         source=replace(image.source, reference=readable(reference)),
-        distribution=distribution(tree),
-        layers=tuple(_layers(image, facts)),
+    )
+    return taken
+
+
+def _found(taken: Taken) -> Inventory:
+    """Return the inventory of an image, but for its name and the time."""
+    found = catalog(taken.tree)
+    gaps = (*found.gaps, *_anomalies(taken.facts, taken.tree))
+    files, loose = unowned(taken.tree, found.packages)
+    return Inventory(
+        tool=__version__,
+        created=datetime.min.replace(tzinfo=UTC),
+        clock="",
+        source=taken.image.source,
+        distribution=distribution(taken.tree),
+        layers=tuple(_layers(taken.image, taken.facts)),
         packages=found.packages,
         completeness="unknown" if not found.packages else "partial" if gaps else "complete",
         gaps=gaps,
         files=files,
         unowned=loose,
     )
-    return Taken(image, facts, tree, inventory)
 
 
 def _layers(image: Image, facts: Sequence[LayerFacts]) -> Iterator[Layer]:

@@ -99,7 +99,7 @@ class Road:
             taken = take_inventory(reference, "", self._here, lambda _d, _t: None)
             source = replace(taken.inventory.source, reference=readable(str(self._order.target)))
             inventory = replace(taken.inventory, source=source)
-            self._candidates[made.result] = taken._replace(inventory=inventory)
+            self._candidates[made.result] = taken.named(inventory)
         return self._candidates[made.result]
 
     def judged(self, name: str, image: Digest, taken: Callable[[], Taken], proofs: Sequence[Proof]) -> Report:
@@ -150,7 +150,7 @@ class Road:
 
     def _named(self, before: Report) -> Taken:
         """Return the original with the inventory document that other documents name."""
-        return self.original._replace(inventory=before.inventory)
+        return self.original.named(before.inventory)
 
     def attempt(self, before: Report, usages: Sequence[Usage], keep: tuple[str, ...]) -> Tried:
         """Plan, carry the plan out, and put the result to the proof."""

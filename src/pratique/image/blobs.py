@@ -220,7 +220,7 @@ def _spans(raw: BinaryIO, place: str, limits: Limits) -> Iterator[tuple[str, _Sp
     anomalies: list[Anomaly] = []
     bounded: dict[str, Any] = {"entries": limits.archive, "headers": limits.headers, "path": limits.path}
     for member in scan(window, Limits(**bounded), anomalies):
-        entry = member.entry
+        entry = member.entry()
         if entry.kind is Kind.SYMLINK:
             base = entry.path.rpartition("/")[0]
             yield entry.path, _Span(0, 0, os.path.normpath(os.path.join(base, entry.link)))  # noqa: PTH118 - a name

@@ -6,7 +6,7 @@ Pratique and of the readers are part of the key, so that what is found there is 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -19,9 +19,9 @@ from pratique import __version__
 from pratique.image.layer import LayerBlob
 from pratique.image.limits import Limits
 from pratique.model.files import Anomaly, Entry, LayerFacts, LinkedFact, Reader, Unread
-from pratique.storage import recall, remember
+from pratique.storage import alone, recall, remember
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class _Kept(Struct, array_like=True):
@@ -50,25 +50,41 @@ class FactStore:
         named = [_FORMAT, __version__, limits, *((r.name, r.version) for r in readers)]
         self._folder = folder / hashlib.sha256(_ENCODER.encode(named)).hexdigest()[:16]
 
-    def find(self, layer: LayerBlob) -> LayerFacts | None:
-        """Return the facts of a layer; None where they are not kept or no longer what was kept."""
+    def take(self, layer: LayerBlob, read: Callable[[], LayerFacts]) -> LayerFacts:
+        """Return the facts of a layer: those that are kept, else those that are read, by one of several who ask at once.
+
+        Raises:
+            PratiqueError: the layer cannot be read.
+        """
         place = self._place(layer)
-        if place is None or (data := recall(place)) is None:
+        if place is None:
+            return read()
+        if known := self._find(layer, place):
+            return known
+        with alone(place):
+            known = self._find(layer, place)
+            found = known or read()
+            if not known:
+                self._keep(place, found)
+            return found
+
+    def _find(self, layer: LayerBlob, place: Path) -> LayerFacts | None:
+        """Return the facts of a layer; None where they are not kept or no longer what was kept."""
+        if (data := recall(place)) is None:
             return None
         with suppress(msgspec.MsgspecError):
             kept = _DECODER.decode(data)
             return LayerFacts(layer.diff_id, kept.size, kept.entries, self._facts(kept.facts), kept.anomalies)
         return None
 
-    def keep(self, layer: LayerBlob, found: LayerFacts) -> None:
+    def _keep(self, place: Path, found: LayerFacts) -> None:
         """Keep the facts of a layer; where the disk refuses, the layer will be read again."""
         by_reader: dict[str, dict[str, Any]] = {r.name: {} for r in self._readers}
         for path, facts in found.facts.items():
             for name, fact in facts.items():
                 by_reader[name][path] = fact
         raw = {name: msgspec.Raw(_ENCODER.encode(facts)) for name, facts in by_reader.items()}
-        if place := self._place(layer):
-            remember(place, _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw)))
+        remember(place, _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw)))
 
     def _place(self, layer: LayerBlob) -> Path | None:
         named = f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()

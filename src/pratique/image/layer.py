@@ -1,18 +1,22 @@
 """One pass over a layer: expanded, hashed, listed, and reduced to facts."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from typing import Any, BinaryIO, Protocol
 
 from msgspec import Struct
 
 from pratique.image.limits import Limits
+from pratique.image.stages import ahead, beside
 from pratique.image.streams import VerifiedBlob, expand
 from pratique.image.tar import Member, Window, scan
 from pratique.model.digest import Digest
 from pratique.model.errors import PratiqueError, UntrustedError
-from pratique.model.files import Anomaly, Entry, FoldingReader, Kind, LayerFacts, LinkedFact, Reader, Unread
+from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, Reader, Unread
+
+_SMALL = 256 * 1024
+"""Stored bytes up to which a layer is not worth a thread."""
 
 _LINKS = {Kind.SYMLINK, Kind.HARDLINK}
 
@@ -47,18 +51,41 @@ class LayerBlob(Struct, frozen=True):
     media_type: str = "application/vnd.oci.image.layer.v1.tar"
 
 
-def reduce_layer(layer: LayerBlob, readers: Sequence[Reader], limits: Limits) -> LayerFacts:
+def reduce_layer(
+    layer: LayerBlob,
+    readers: Sequence[Reader],
+    limits: Limits,
+    stopped: Callable[[], bool] = lambda: False,
+) -> LayerFacts:
     """Read a layer once and return its facts.
 
+    Args:
+        layer: as the image names it.
+        readers: what is to be made of which files.
+        limits: ceilings.
+        stopped: says whether nobody waits for the facts any more; then reading ends early.
+
     Raises:
+        StoppedError: nobody waits for the facts.
         UntrustedError: size, digest or diff_id disagree with what the image promises; checked in this order.
         InputError: the bytes are what was promised, and they are damaged or over a limit.
     """
     anomalies: list[Anomaly] = []
     with checked(layer, limits) as chunks:
-        window = Window(chunks, layer.place)
+        window = Window(_until(stopped, chunks), layer.place)
         entries, facts = reduce_members(scan(window, limits, anomalies), readers, limits, layer.place)
     return LayerFacts(layer.diff_id, window.offset, entries, facts, tuple(anomalies))
+
+
+class StoppedError(Exception):
+    """Nobody waits for the facts of a layer any more."""
+
+
+def _until(stopped: Callable[[], bool], chunks: Iterator[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if stopped():
+            raise StoppedError
+        yield chunk
 
 
 @contextmanager
@@ -71,12 +98,13 @@ def checked(layer: LayerBlob, limits: Limits) -> Iterator[Iterator[bytes]]:
     """
     with layer.opener() as raw:
         blob = VerifiedBlob(raw, layer.digest, layer.size, layer.place)
-        hasher = hashlib.sha256()
-        chunks = _hashed(expand(blob, limits), hasher.update)
+        hasher = sha256()
         try:
-            yield chunks
-            for _ in chunks:
-                pass
+            with ExitStack() as threads:
+                flow = _flow(expand(blob, limits), hasher.update, threads if _is_large(layer) else None)
+                yield flow
+                for _ in flow:
+                    pass
         except PratiqueError:
             blob.finish()  # bytes that are not the promised ones are the truer cause
             raise
@@ -90,7 +118,16 @@ def checked(layer: LayerBlob, limits: Limits) -> Iterator[Iterator[bytes]]:
         )
 
 
-def _hashed(chunks: Iterator[bytes], update: Any) -> Iterator[bytes]:
+def _is_large(layer: LayerBlob) -> bool:
+    return layer.size is None or layer.size > _SMALL
+
+
+def _flow(
+    chunks: Iterator[bytes], update: Callable[[bytes], object], threads: ExitStack | None
+) -> Iterator[bytes]:
+    """Yield chunks that are hashed on the way; with threads they are made ahead and hashed beside."""
+    if threads:
+        chunks, update = threads.enter_context(ahead(chunks)), threads.enter_context(beside(update))
     for chunk in chunks:
         update(chunk)
         yield chunk
@@ -99,45 +136,53 @@ def _hashed(chunks: Iterator[bytes], update: Any) -> Iterator[bytes]:
 def reduce_members(
     members: Iterator[Member], readers: Sequence[Reader], limits: Limits, place: str
 ) -> tuple[tuple[Entry, ...], dict[str, dict[str, Any]]]:
-    """Return the entries of a stream, and the facts that the readers made of the files they asked for.
+    """Return the entries of a stream with their digests, and the facts that the readers made of the files they asked for.
 
     Where a path occurs twice the last one counts, as in the runtimes.
     """
     entries: list[Entry] = []
     facts: dict[str, dict[str, Any]] = {}
+    near = _near(readers)
     for member in members:
-        entry = member.entry
+        if near(member.path.lower()) and (wanted := [r for r in readers if r.wants(member.path)]):
+            entry, facts[member.path] = _facts(member, wanted, limits, place)
+        else:
+            entry = member.entry(member.contents.sha256(member.size) if member.contents else b"")
         entries.append(entry)
-        if wanted := [r for r in readers if r.wants(entry.path)]:
-            facts[entry.path] = _facts(member, wanted, limits, place)
     return tuple(entries), facts
 
 
-def _facts(member: Member, readers: Sequence[Reader], limits: Limits, place: str) -> dict[str, Any]:
-    entry = member.entry
-    if entry.kind in _LINKS and member.content is None:
-        return {r.name: LinkedFact(entry.link, symbolic=entry.kind is Kind.SYMLINK) for r in readers}
-    if entry.kind is Kind.DIRECTORY:
+def _near(readers: Sequence[Reader]) -> Callable[[str], bool]:
+    """Return what says quickly of a path in lower case whether any reader may want it."""
+    marks = {mark for r in readers for mark in r.marks or ()}
+    folders, ends = tuple(m for m in marks if m.endswith("/")), tuple(m for m in marks if not m.endswith("/"))
+    if any(r.marks is None for r in readers):
+        return bool
+    return lambda path: path.endswith(ends) or path.startswith(folders)
+
+
+def _facts(
+    member: Member, readers: Sequence[Reader], limits: Limits, place: str
+) -> tuple[Entry, dict[str, Any]]:
+    """Return a wanted entry and its facts."""
+    contents = member.contents
+    if contents is None:
+        return member.entry(), _without_content(member, readers)
+    if member.size > limits.kept:
+        unread = Unread(f"{member.size} bytes, over the limit of {limits.kept}")
+        return member.entry(contents.sha256(member.size)), {r.name: unread for r in readers}
+    content = contents.read(member.size)
+    found = {r.name: _read(r, content, member.path, place) for r in readers}
+    return member.entry(sha256(content).digest()), found
+
+
+def _without_content(member: Member, readers: Sequence[Reader]) -> dict[str, Any]:
+    if member.kind is Kind.DIRECTORY:
         return {}
-    if entry.kind not in {Kind.FILE, Kind.HARDLINK} or member.content is None:
-        reason = "stored sparse" if entry.kind is Kind.FILE else f"a {entry.kind}, not a file"
-        return {r.name: Unread(reason) for r in readers}
-    if entry.size > limits.kept:
-        return _folded(member, readers, limits)
-    content = member.content()
-    return {r.name: _read(r, content, entry.path, place) for r in readers}
-
-
-def _folded(member: Member, readers: Sequence[Reader], limits: Limits) -> dict[str, Any]:
-    """Return the facts of a file that is too large to hold: of readers that take pieces; the others do without."""
-    unread = Unread(f"{member.entry.size} bytes, over the limit of {limits.kept}")
-    folds = {r.name: r.begin() for r in readers if isinstance(r, FoldingReader)}
-    if not folds or member.pieces is None:
-        return {r.name: unread for r in readers}
-    for piece in member.pieces():
-        for fold in folds.values():
-            fold.update(piece)
-    return {r.name: folds[r.name].fact() if r.name in folds else unread for r in readers}
+    if member.kind in _LINKS:
+        return {r.name: LinkedFact(member.link, symbolic=member.kind is Kind.SYMLINK) for r in readers}
+    reason = "stored sparse" if member.kind is Kind.FILE else f"a {member.kind}, not a file"
+    return {r.name: Unread(reason) for r in readers}
 
 
 def _read(reader: Reader, content: bytes, path: str, place: str) -> Any:

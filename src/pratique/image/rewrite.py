@@ -19,7 +19,7 @@ from pratique.image.limits import DEFAULT, MIB, Limits
 from pratique.image.tar import BLOCK, Window, scan
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError
-from pratique.model.files import Anomaly, Kind
+from pratique.model.files import Anomaly
 
 END = bytes(2 * BLOCK)
 TAR = "application/vnd.oci.image.layer.v1.tar"
@@ -206,7 +206,6 @@ def rewrite(layer: LayerBlob, keep: Collection[int], path: Path, limits: Limits 
         with checked(layer, limits) as chunks:
             window = _Copying(chunks, layer.place, packer.write, limits)
             for position, member in enumerate(scan(window, limits, anomalies)):
-                entry = member.entry
-                window.decide(keep=position in keep, size=entry.size if entry.kind is Kind.FILE else 0)
+                window.decide(keep=position in keep, size=member.size)
             window.finish()
         return packer.finish()

@@ -2,20 +2,17 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from pratique.image.blobs import open_regular
 from pratique.image.layer import reduce_members
-from pratique.image.limits import Limits
-from pratique.image.tar import Member, text_of
+from pratique.image.limits import MIB, Limits
+from pratique.image.tar import Member, sha256_of, text_of
 from pratique.model.errors import UnavailableError
-from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, Reader
+from pratique.model.files import Anomaly, Kind, LayerFacts, Reader
 
-_PIECE = 1 << 20
 _KINDS = {
     stat.S_IFREG: Kind.FILE,
     stat.S_IFDIR: Kind.DIRECTORY,
@@ -27,19 +24,26 @@ _KINDS = {
 }
 
 
-def reduce_root(root: Path, readers: Sequence[Reader], limits: Limits) -> LayerFacts:
+def reduce_root(root: Path, readers: Sequence[Reader], limits: Limits, *, digests: bool) -> LayerFacts:
     """Read an unpacked root folder and return its facts.
+
+    Args:
+        root: the folder.
+        readers: what is to be made of which files.
+        limits: ceilings.
+        digests: whether files are hashed; those that no reader wants are not opened without.
 
     Raises:
         UnavailableError: a folder or a wanted file may not be read.
         InputError: a package database is damaged.
     """
     anomalies: list[Anomaly] = []
-    entries, facts = reduce_members(_members(root, anomalies), readers, limits, str(root))
+    members = _members(root, anomalies, _File if digests else _Unhashed)
+    entries, facts = reduce_members(members, readers, limits, str(root))
     return LayerFacts(None, sum(e.size for e in entries), entries, facts, tuple(anomalies))
 
 
-def _members(root: Path, anomalies: list[Anomaly]) -> Iterator[Member]:
+def _members(root: Path, anomalies: list[Anomaly], contents: type["_File"]) -> Iterator[Member]:
     """Yield every entry below the root, folders before what they hold, names in byte order.
 
     What is mounted inside, such as ``/proc`` of a running system, is not part of the root: it is reported and left out.
@@ -54,25 +58,25 @@ def _members(root: Path, anomalies: list[Anomaly]) -> Iterator[Member]:
             path = os.path.join(folder, name)  # noqa: PTH118
             full = os.path.join(base, path)  # noqa: PTH118
             status = _status(full)
-            member = _member(path, full, status)
-            if not path.isascii() and "\\x" in member.entry.path:
-                anomalies.append(Anomaly(member.entry.path, "a name that is not UTF-8"))
+            member = _member(path, full, status, contents)
+            if not path.isascii() and "\\x" in member.path:
+                anomalies.append(Anomaly(member.path, "a name that is not UTF-8"))
             if status.st_dev != device:
-                anomalies.append(Anomaly(member.entry.path, "another file system, which is not read"))
+                anomalies.append(Anomaly(member.path, "another file system, which is not read"))
                 continue
             yield _once(member, status, first)
-            if member.entry.kind is Kind.DIRECTORY:
+            if member.kind is Kind.DIRECTORY:
                 waiting.append(path)
 
 
 def _once(member: Member, status: os.stat_result, first: dict[int, str]) -> Member:
     """Return a member; of the names of one file all but the first are hard links to it, as a tar archive has them."""
-    if member.entry.kind is not Kind.FILE or status.st_nlink == 1:
+    if member.kind is not Kind.FILE or status.st_nlink == 1:
         return member
-    name = first.setdefault(status.st_ino, member.entry.path)
-    if name == member.entry.path:
+    name = first.setdefault(status.st_ino, member.path)
+    if name == member.path:
         return member
-    return member._replace(entry=replace(member.entry, kind=Kind.HARDLINK, size=0, link=name))
+    return Member(member.path, Kind.HARDLINK, 0, member.mode, name)
 
 
 def _listed(folder: bytes) -> list[bytes]:
@@ -97,34 +101,51 @@ def _refusals(path: bytes) -> Iterator[None]:
         ) from error
 
 
-def _member(path: bytes, full: bytes, status: os.stat_result) -> Member:
+def _member(path: bytes, full: bytes, status: os.stat_result, contents: type["_File"]) -> Member:
     kind = _KINDS.get(stat.S_IFMT(status.st_mode), Kind.FIFO)
     link = ""
     if kind is Kind.SYMLINK:
         with _refusals(full):
             link = text_of(os.readlink(full))  # noqa: PTH115 - bytes
-    size = status.st_size if kind is Kind.FILE else 0
-    entry = Entry(text_of(path), kind, size, stat.S_IMODE(status.st_mode), link)
-    place = Path(os.fsdecode(full))
+    mode = stat.S_IMODE(status.st_mode)
     if kind is not Kind.FILE:
-        return Member(entry, None)
-    return Member(entry, _content(place, size), _pieces(place, size))
+        return Member(text_of(path), kind, 0, mode, link)
+    return Member(text_of(path), kind, status.st_size, mode, link, contents(Path(os.fsdecode(full))))
 
 
-def _content(path: Path, size: int) -> Callable[[], bytes]:
-    return lambda: b"".join(_pieces(path, size)())
+class _File:
+    """The content of a file at rest."""
 
+    def __init__(self, path: Path) -> None:
+        self._path = path
 
-def _pieces(path: Path, size: int) -> Callable[[], Iterator[bytes]]:
-    def pieces() -> Iterator[bytes]:
-        left = size
-        with open_regular(path) as raw:
-            while left and (chunk := raw.read(min(left, _PIECE))):
-                left -= len(chunk)
+    def read(self, size: int) -> bytes:
+        """Return the whole of it."""
+        return b"".join(self.pieces(size))
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Yield it in pieces.
+
+        Raises:
+            UnavailableError: it may not be read, or has fewer bytes than before.
+        """
+        with open_regular(self._path) as raw:
+            while size and (chunk := raw.read(min(size, MIB))):
+                size -= len(chunk)
                 yield chunk
-        if left:
+        if size:
             raise UnavailableError(
-                "changed while it was read", place=str(path), remedy="Scan a root that is at rest"
+                "changed while it was read", place=str(self._path), remedy="Scan a root that is at rest"
             )
 
-    return pieces
+    def sha256(self, size: int) -> bytes:
+        """Return its digest."""
+        return sha256_of(self.pieces(size))
+
+
+class _Unhashed(_File):
+    """The content of a file whose digest nobody asks for: it is not read for that alone."""
+
+    def sha256(self, _size: int) -> bytes:
+        """Return none."""
+        return b""

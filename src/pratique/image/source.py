@@ -1,7 +1,7 @@
 """From what a user named to an image that can be read: the kind of source, the manifest, the layers."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -9,9 +9,10 @@ from msgspec import Struct
 from pratique.image.blobs import ArchiveBlobs, Blobs, FolderBlobs, open_regular
 from pratique.image.docker import DockerArchive
 from pratique.image.facts import FactStore
-from pratique.image.layer import LayerBlob, reduce_layer
+from pratique.image.layer import LayerBlob
 from pratique.image.limits import DEFAULT, Limits
 from pratique.image.oci import Execution, Layout, claims, matches
+from pratique.image.reading import Progress, read_layers
 from pratique.image.registry import Place, RegistryBlobs
 from pratique.image.root import reduce_root
 from pratique.model.digest import digest_of, parse_digest
@@ -47,8 +48,9 @@ class Image(Struct, frozen=True):
         readers: Sequence[Reader],
         *,
         limits: Limits = DEFAULT,
-        progress: Callable[[int, int], None],
+        progress: Progress,
         keep: Path | None = None,
+        digests: bool = True,
     ) -> list[LayerFacts]:
         """Read every layer that was not read before, bottom first, and return the facts of all.
 
@@ -57,22 +59,16 @@ class Image(Struct, frozen=True):
             limits: ceilings.
             progress: called with (layers read, layers in all).
             keep: folder where facts are kept from one run to the next; None to read all.
+            digests: whether the files of an unpacked root are hashed; those of layers always are.
 
         Raises:
             UntrustedError: a layer is not what the manifest promises.
             InputError: a layer is damaged or over a limit.
         """
         if self.root:
-            return [reduce_root(self.root, readers, limits)]
+            return [reduce_root(self.root, readers, limits, digests=digests)]
         store = FactStore(keep, readers, limits) if keep else None
-        facts = []
-        for number, layer in enumerate(self.layers, 1):
-            known = store.find(layer) if store else None
-            facts.append(known or reduce_layer(layer, readers, limits))
-            if store and not known:
-                store.keep(layer, facts[-1])
-            progress(number, len(self.layers))
-        return facts
+        return read_layers(self.layers, readers, limits, store, progress)
 
 
 def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) -> Image:

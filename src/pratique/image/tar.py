@@ -8,11 +8,14 @@ name is left out and reported.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from hashlib import sha256
+from struct import Struct as Fields
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zlib import adler32
+
+from msgspec import Struct
 
 from pratique.image.limits import MIB, Limits
 from pratique.model.errors import InputError
@@ -33,15 +36,22 @@ _KINDS = {
     b"6": Kind.FIFO,
 }
 _MAX_SIZE = 1 << 62
+_FIELDS = Fields("100s8s16x12s12x8ss100s")
+"""name, mode, size, checksum, type and link of a header (POSIX.1-1988, ustar)."""
+
+_BLANKS = b" " * 8
+_ADLER = 65521
+Buffer = bytes | memoryview
 _TIME = re.compile(rb"\0.*|[\0 ]*(?:[0-7]+(?:\0.*|[\0 ]*))?|[\x80-\xff].*", re.DOTALL)
 
 
 class Window:
-    """Reads exact runs of bytes from a stream of chunks, and skips runs without copying them."""
+    """Reads exact runs of bytes from a stream of chunks; hashes or skips runs without copying them."""
 
     def __init__(self, chunks: Iterator[bytes], place: str) -> None:
         self._chunks = chunks
         self._buffer = b""
+        self._view = memoryview(b"")
         self._at = 0
         self.place = place
         self.offset = 0
@@ -52,21 +62,47 @@ class Window:
         Raises:
             InputError: the stream ends before.
         """
-        data = self._buffer[self._at : self._at + size]
-        self._at += len(data)
-        self.offset += len(data)
+        end = self._at + size
+        data = self._buffer[self._at : end]
         if len(data) == size:
+            self._at = end
+            self.offset += size
             return data
-        parts = [data]
-        missing = size - len(data)
-        while missing:
+        return b"".join(self._runs(size))
+
+    def pieces(self, size: int) -> Iterator[memoryview]:
+        """Yield exactly ``size`` bytes in pieces of at most a mebibyte.
+
+        Raises:
+            InputError: the stream ends before.
+        """
+        for run in self._runs(size):
+            for at in range(0, len(run), MIB):
+                yield run[at : at + MIB]
+
+    def sha256(self, size: int) -> bytes:
+        """Return the digest of the next ``size`` bytes.
+
+        Raises:
+            InputError: the stream ends before.
+        """
+        end = self._at + size
+        if end > len(self._buffer):
+            return sha256_of(self._runs(size))
+        digest = sha256(self._view[self._at : end]).digest()
+        self._at = end
+        self.offset += size
+        return digest
+
+    def _runs(self, size: int) -> Iterator[memoryview]:
+        """Yield exactly ``size`` bytes as they lie in the chunks."""
+        while size:
             self._fill()
-            piece = self._buffer[:missing]
-            self._at = len(piece)
-            self.offset += len(piece)
-            parts.append(piece)
-            missing -= len(piece)
-        return b"".join(parts)
+            run = self._view[self._at : self._at + size]
+            self._at += len(run)
+            self.offset += len(run)
+            size -= len(run)
+            yield run
 
     def skip(self, size: int) -> None:
         """Pass over ``size`` bytes.
@@ -87,7 +123,7 @@ class Window:
             chunk = next(self._chunks, None)
             if chunk is None:
                 return True
-            self._buffer, self._at = chunk, 0
+            self._buffer, self._view, self._at = chunk, memoryview(chunk), 0
         return False
 
     def rest_is_zero(self) -> bool:
@@ -105,24 +141,55 @@ class Window:
             raise InputError(f"the archive is cut at byte {self.offset}", place=self.place)
 
 
-class Member(NamedTuple):
-    """An entry with its content, which can be read until the next member is asked for.
+def sha256_of(pieces: Iterable[Buffer]) -> bytes:
+    """Return the digest of bytes that come in pieces."""
+    hashing = sha256()
+    for piece in pieces:
+        hashing.update(piece)
+    return hashing.digest()
+
+
+class Contents(Protocol):
+    """Where the content of a member is read, once, before the next member is asked for."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the whole of it."""
+        ...
+
+    def pieces(self, size: int, /) -> Iterator[Buffer]:
+        """Yield it in pieces of at most a mebibyte."""
+        ...
+
+    def sha256(self, size: int, /) -> bytes:
+        """Return its digest, 32 bytes."""
+        ...
+
+
+class Member(Struct, gc=False):
+    """An entry of an archive or folder, and where its content is.
 
     Attributes:
-        content: returns the whole content; None where the entry has none or it is stored sparse.
-        pieces: yields the content in pieces of at most a mebibyte, for files too large to hold.
+        path: as of ``Entry``, like kind, size, mode and link.
+        contents: None where it has none, or it is stored sparse.
         block: the header block; empty in a plain folder.
         pax: the extension header's records.
     """
 
-    entry: Entry
-    content: Callable[[], bytes] | None
-    pieces: Callable[[], Iterator[bytes]] | None = None
+    path: str
+    kind: Kind
+    size: int
+    mode: int
+    link: str
+    contents: Contents | None = None
     block: bytes = b""
     pax: Mapping[str, bytes] = MappingProxyType({})
 
+    def entry(self, digest: bytes = b"") -> Entry:
+        """Return what is kept of it."""
+        return Entry(self.path, self.kind, self.size, self.mode, self.link, digest)
 
-class _Header(NamedTuple):
+
+class _Header(Struct, frozen=True, gc=False):
     name: bytes
     mode: int
     size: int
@@ -171,14 +238,17 @@ def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[M
         count += 1
         if count > limits.entries:
             raise InputError(f"more than {limits.entries} entries in one layer", place=window.place)
-        header = _with_extensions(header, ahead, window)
-        sparse = _skip_sparse_headers(header, block, window) or bool(ahead.pax and _is_sparse(ahead.pax))
-        member = _member(header, limits, anomalies, window, sparse=sparse)  # 3
+        if ahead is not _NOTHING or header.kind in b"\0S":
+            header = _with_extensions(header, ahead, window)
+        sparse = header.kind == b"S" or _is_sparse(ahead.pax)
+        if header.kind == b"S":
+            _skip_sparse_headers(block, window)
         end = window.offset + (0 if header.kind in b"123456" else header.size + -header.size % BLOCK)
-        if member:
-            yield (
-                member._replace(block=block, pax=ahead.pax) if ahead.pax else member._replace(block=block)
-            )  # 4
+        if member := _member(header, limits, anomalies):  # 3
+            if member.kind is Kind.FILE and not sparse:
+                member.contents = window
+            member.block, member.pax = block, ahead.pax
+            yield member  # 4
         ahead = _NOTHING
         window.skip(end - window.offset)
     if not window.rest_is_zero():  # 5
@@ -197,14 +267,17 @@ def _next_block(window: Window) -> bytes | None:
 
 
 def _parse(block: bytes, window: Window) -> _Header:
-    place = f"{window.place}: byte {window.offset - BLOCK}"
-    _check_sum(block, place)
-    name = block[:100].partition(b"\0")[0]
-    if block[345] and (prefix := _prefix(block)):
-        name = prefix + b"/" + name
-    mode = number(block[100:108], place)
-    size = number(block[124:136], place)
-    return _Header(name, mode & 0o7777, size, block[156:157], block[157:257].partition(b"\0")[0])
+    name, mode, size, total, kind, link = _FIELDS.unpack_from(block)
+    try:
+        if adler32(b"".join((block[:148], _BLANKS, block[156:]))) & 0xFFFF != (number(total) + 1) % _ADLER:
+            _check_signed_sum(block)
+        name = name.partition(b"\0")[0]
+        if block[345] and (prefix := _prefix(block)):
+            name = prefix + b"/" + name
+        link = link.partition(b"\0")[0] if link[0] else b""
+        return _Header(name, number(mode) & 0o7777, number(size), kind, link)
+    except InputError as error:
+        raise error.at(f"{window.place}: byte {window.offset - BLOCK}") from None
 
 
 def _prefix(block: bytes) -> bytes:
@@ -218,31 +291,31 @@ def _prefix(block: bytes) -> bytes:
     return b""
 
 
-def _check_sum(block: bytes, place: str) -> None:
-    """Compare the sum of all bytes, the checksum field counted as spaces; old tars summed signed bytes."""
-    want = number(block[148:156], place)
-    blanked = block[:148] + b"        " + block[156:]
-    if adler32(blanked) & 0xFFFF == (want + 1) % 65521:
-        return
-    if sum(b - 256 if b > 127 else b for b in blanked) != want:
-        raise InputError("a header whose checksum is wrong: this is no tar, or it is damaged", place=place)
+def _check_signed_sum(block: bytes) -> None:
+    """Compare the sum of all bytes, the checksum field counted as spaces, as old tars made it: of signed bytes."""
+    blanked = block[:148] + _BLANKS + block[156:]
+    if sum(b - 256 if b > 127 else b for b in blanked) != number(block[148:156]):
+        raise InputError("a header whose checksum is wrong: this is no tar, or it is damaged")
 
 
-def number(field: bytes, place: str = "") -> int:
-    """Return an octal or base-256 number (tar(5), "Numeric Extensions"); negative ones are refused."""
+def number(field: bytes) -> int:
+    """Return an octal or base-256 number (tar(5), "Numeric Extensions"); negative ones are refused.
+
+    Raises:
+        InputError: it is none, or beyond what a file can have.
+    """
+    text = field.rstrip(b"\0 ")
+    if text.isdigit() and not text.strip(b"01234567"):  # as nearly all are
+        return int(text, 8)
     if field[0] & 0x80:
         value = int.from_bytes(bytes([field[0] & 0x7F]) + field[1:], "big")
         if field[0] == 0xFF or value > _MAX_SIZE:
-            raise InputError("a negative or impossible number in a header", place=place)
+            raise InputError("a negative or impossible number in a header")
         return value
     text = field.strip(b"\0 ").partition(b"\0")[0]
-    try:
-        value = int(text or b"0", 8)
-    except ValueError as error:
-        raise InputError(f"not an octal number in a header: {text!r}", place=place) from error
-    if value < 0 or b"_" in text:
-        raise InputError(f"not an octal number in a header: {text!r}", place=place)
-    return value
+    if text.strip(b"01234567"):
+        raise InputError(f"not an octal number in a header: {text!r}")
+    return int(text or b"0", 8)
 
 
 def _extend(
@@ -282,8 +355,6 @@ def _pax_records(data: bytes, place: str) -> Iterator[tuple[str, bytes]]:
 
 def _with_extensions(header: _Header, ahead: _Ahead, window: Window) -> _Header:
     """Apply what was said ahead of a header: empty values say nothing, GNU's long names win over pax."""
-    if ahead is _NOTHING and header.kind != b"\0":
-        return header
     name, size, kind = ahead.name or ahead.pax.get("path") or header.name, header.size, header.kind
     if kind == b"\0" and name.endswith(b"/"):
         kind = b"5"  # tar(5): V7 archives mark folders by a trailing slash alone
@@ -303,19 +374,14 @@ def _is_sparse(pax: dict[str, bytes]) -> bool:
     return version in _SPARSE or (version == (b"", b"") and old)
 
 
-def _skip_sparse_headers(header: _Header, block: bytes, window: Window) -> bool:
+def _skip_sparse_headers(block: bytes, window: Window) -> None:
     """Pass over the extra headers of an old GNU sparse file (tar(5), "Old GNU Sparse")."""
-    if header.kind != b"S":
-        return False
     more = block[482]
     while more:
         more = window.read(BLOCK)[504]
-    return True
 
 
-def _member(
-    header: _Header, limits: Limits, anomalies: list[Anomaly], window: Window, *, sparse: bool
-) -> Member | None:
+def _member(header: _Header, limits: Limits, anomalies: list[Anomaly]) -> Member | None:
     kind = _KINDS.get(header.kind, Kind.FILE)
     path, fault = normalise(header.name, limits.path)
     if not path and not fault and kind is not Kind.DIRECTORY:
@@ -324,19 +390,9 @@ def _member(
         anomalies.append(Anomaly(text_of(header.name[:200]), fault))
     if not path and kind is not Kind.DIRECTORY:
         return None
-    link = _link(kind, header.link, limits)
+    link = _link(kind, header.link, limits) if header.link else ""
     size = header.size if kind is Kind.FILE else 0
-    entry = Entry(path, kind, size, header.mode, link)
-    if sparse or kind is not Kind.FILE:
-        return Member(entry, None)
-    return Member(entry, partial(window.read, size), partial(_pieces, window, size))
-
-
-def _pieces(window: Window, size: int) -> Iterator[bytes]:
-    while size:
-        piece = window.read(min(size, MIB))
-        size -= len(piece)
-        yield piece
+    return Member(path, kind, size, header.mode, link)
 
 
 def _link(kind: Kind, link: bytes, limits: Limits) -> str:
@@ -360,10 +416,10 @@ def normalise(name: bytes, longest: int) -> tuple[str, str]:
         return "", "a name too long for a file system, or with a NUL inside"
     text = text_of(name)
     fault = "" if "\\x" not in text or b"\\x" in name else "a name that is not UTF-8"
-    if text.startswith("/"):
-        fault = "an absolute name"
     if text and "//" not in text and "/." not in text and text[0] not in "./":
         return text.rstrip("/"), fault
+    if text.startswith("/"):
+        fault = "an absolute name"
     parts: list[str] = []
     for part in text.split("/"):
         if part == "..":

@@ -13,18 +13,20 @@ from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, T
 OPAQUE = ".wh..wh..opq"
 WHITEOUT = ".wh."
 _HOPS = 40
+_ABSENT = TreeFile(Entry("", Kind.FILE), None, {})
+_NO_FACTS: dict[str, Any] = {}
 _Way = tuple[str, tuple[str, ...]]
 """Where a path leads, and the links followed on the way there."""
 
 
-class _Node:
-    """A place in the tree: what lies there, and what lies below it."""
+class _Folder(dict[str, TreeFile | None]):
+    """What lies in a folder, by name; None for a folder inside it that no entry names."""
 
-    __slots__ = ("children", "file")
+    __slots__ = ("path",)
 
-    def __init__(self, file: TreeFile | None) -> None:
-        self.file = file
-        self.children: dict[str, _Node] = {}
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
 
 
 class MergedTree:
@@ -35,12 +37,13 @@ class MergedTree:
     """
 
     def __init__(self, layers: Sequence[LayerFacts]) -> None:
-        self._root = _Node(None)
-        self._folders: dict[str, _Way] = {}
+        self._folders: dict[str, _Folder] = {"": _Folder("")}
+        """Every folder that something lies in, by its path; what lies above one is a folder, too."""
+        self._ways: dict[str, _Way] = {}
         self.anomalies: list[tuple[int, Anomaly]] = []
         for index, layer in enumerate(layers):
             self._lay(index, layer)
-        self._folders = {}
+        self._ways.clear()
 
     def _lay(self, index: int, layer: LayerFacts) -> None:
         """Lay one layer over the tree.
@@ -50,64 +53,86 @@ class MergedTree:
         2. Then this layer's entries replace what is there; a folder over a folder keeps what is below it.
         """
         whiteouts = layer.diff_id is not None  # a plain folder is no layer: in it a name is a name
-        plain: list[Entry] = []
-        for entry in layer.entries:  # 1
-            name = entry.path.rpartition("/")[2]
-            if not whiteouts or not name.startswith(WHITEOUT):
-                plain.append(entry)
-            elif fault := self._hide(entry.path, name):
+        for entry in layer.entries if whiteouts else ():  # 1
+            if WHITEOUT in entry.path and (fault := self._hide(entry.path)):
                 self.anomalies.append((index, Anomaly(entry.path, fault)))
-        self._folders.clear()
-        for entry in plain:  # 2
-            self._put(entry, index if whiteouts else None, layer.facts.get(entry.path) or {})
+        self._ways.clear()
+        number, facts = index if whiteouts else None, layer.facts
+        for entry in layer.entries:  # 2
+            path = entry.path
+            folder, _, name = path.rpartition("/")
+            if name and not (whiteouts and name.startswith(WHITEOUT)):
+                self._put(entry, number, facts.get(path, _NO_FACTS), self._folder_of(folder), name)
 
-    def _hide(self, path: str, name: str) -> str:
-        folder = self._walk(path.rpartition("/")[0])
+    def _hide(self, path: str) -> str:
+        above, _, name = path.rpartition("/")
+        folder = self._folders.get(above)
+        if not name.startswith(WHITEOUT):
+            return ""
         if name == OPAQUE:
-            if folder:
-                folder.children.clear()
+            for hidden in tuple(folder or ()):
+                self._drop(folder, hidden)
             return ""
         hidden = name.removeprefix(WHITEOUT)
         if not hidden or hidden in {".", ".."} or hidden.startswith(WHITEOUT):
             return "a whiteout that names nothing"
-        if folder:
-            folder.children.pop(hidden, None)
+        self._drop(folder, hidden)
         return ""
 
-    def _put(self, entry: Entry, index: int | None, facts: dict[str, Any]) -> None:
-        path = self.resolve(entry.path)
-        if not path:
-            return
-        here, known = self._root, True
-        for name in path.split("/"):
-            known = name in here.children
-            here = here.children[name] if known else self._grown(here, name)
-        file = self._file(entry, index, facts)
-        self._note_twice(entry, index, here.file)
-        if entry.kind is not Kind.DIRECTORY or (here.file and here.file.entry.kind is not Kind.DIRECTORY):
-            if known:
-                self._folders.clear()
-            here.children = {}
-        here.file = file
+    def _drop(self, folder: _Folder | None, name: str) -> None:
+        """Take away what lies in a folder under a name, and what lies below that."""
+        if folder is not None and folder.pop(name, _ABSENT) is not _ABSENT:
+            self._empty(_joined(folder.path, name))
+
+    def _empty(self, path: str) -> None:
+        """Take away what lies below a path."""
+        waiting = [path]
+        while waiting:
+            here = waiting.pop()
+            names = self._folders.pop(here, None)
+            waiting += (_joined(here, name) for name in names or ())
+
+    def _folder_of(self, written: str) -> _Folder:
+        """Return the folder that a path leads to, links followed; what is missing of it is made."""
+        found = self._folders.get(written)
+        return self._made(self._way(written)[0]) if found is None else found
+
+    def _made(self, path: str) -> _Folder:
+        """Return a folder, its parents made first; what is no folder gives way to one, as in an overlay mount."""
+        missing: list[str] = []
+        while path not in self._folders:
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        folder = self._folders[path]
+        for path in reversed(missing):
+            name = path.rpartition("/")[2]
+            if (file := folder.setdefault(name, None)) and file.entry.kind is not Kind.DIRECTORY:
+                folder[name] = None
+                self._ways.clear()
+            folder = self._folders[path] = _Folder(path)
+        return folder
+
+    def _put(
+        self, entry: Entry, index: int | None, facts: dict[str, Any], folder: _Folder, name: str
+    ) -> None:
+        is_link = entry.kind is Kind.HARDLINK
+        file = self._hard_link(entry, index, facts) if is_link else TreeFile(entry, index, facts)
+        before = folder.get(name, _ABSENT)
+        if before is not _ABSENT:
+            self._note_twice(entry, index, before)
+            if entry.kind is not Kind.DIRECTORY or (before and before.entry.kind is not Kind.DIRECTORY):
+                self._empty(_joined(folder.path, name))
+                self._ways.clear()
+        folder[name] = file
 
     def _note_twice(self, entry: Entry, index: int | None, before: TreeFile | None) -> None:
         """Of a path given twice in one layer the last entry counts, as in the runtimes; builders write it once."""
         if index is not None and before and before.layer == index and entry.kind is not Kind.DIRECTORY:
             self.anomalies.append((index, Anomaly(entry.path, "a path given twice in one layer")))
 
-    def _grown(self, node: _Node, name: str) -> _Node:
-        """Add a place below a node; what is no folder gives way to one, as in an overlay mount."""
-        if node.file and node.file.entry.kind is not Kind.DIRECTORY:
-            node.file = None
-            self._folders.clear()
-        return node.children.setdefault(name, _Node(None))
-
-    def _file(self, entry: Entry, index: int | None, facts: dict[str, Any]) -> TreeFile:
-        """A hard link shares its target's facts; one to a symbolic link is that link once more."""
-        if entry.kind is not Kind.HARDLINK:
-            return TreeFile(entry, index, facts)
-        node = self._walk(self._follow(entry.link, last=False)[0])
-        target = node.file if node else None
+    def _hard_link(self, entry: Entry, index: int | None, facts: dict[str, Any]) -> TreeFile:
+        """A hard link shares its target's facts and digest; one to a symbolic link is that link once more."""
+        target = self.at(self._follow(entry.link, last=False)[0])
         if target and target.entry.kind is Kind.SYMLINK:
             link = target.entry.link
             same = Entry(entry.path, Kind.SYMLINK, 0, target.entry.mode, link)
@@ -115,46 +140,42 @@ class MergedTree:
         shared = target.facts if target else {}
         unread = Unread(f"a hard link to {entry.link}, which was not read")
         linked = {r: shared.get(r, unread) if isinstance(f, LinkedFact) else f for r, f in facts.items()}
-        return TreeFile(entry, index, linked)
-
-    def _walk(self, path: str) -> _Node | None:
-        node: _Node | None = self._root
-        for part in path.split("/") if path else ():
-            node = node.children.get(part) if node else None
-        return node
+        return TreeFile(entry, index, linked, target.entry.sha256 or target.linked if target else b"")
 
     def lookup(self, path: str) -> TreeFile | None:
         """Return what the path leads to, links followed inside the root; None where it leads nowhere."""
-        node = self._walk(self._follow(path)[0])
-        file = node.file if node else None
+        file = self.at(self._follow(path)[0])
         return None if file and file.entry.kind is Kind.SYMLINK else file  # a cycle, or over 40 links
 
     def at(self, path: str) -> TreeFile | None:
         """Return what lies at exactly this path, no link followed."""
-        return self._by_path.get(path)
+        folder, _, name = path.rpartition("/")
+        there = self._folders.get(folder)
+        return there.get(name) if there else None
 
     def below(self, path: str) -> bool:
         """Say whether anything lies below exactly this path."""
-        node = self._walk(path)
-        return bool(node and node.children)
+        return bool(self._folders.get(path))
 
     def resolve(self, path: str) -> str:
         """Return the path with every link among its parent folders followed."""
         folder, slash, name = path.rpartition("/")
         if not slash:
             return path
-        known, _ = self._folder(folder)
+        known = self._way(folder)[0]
         return f"{known}/{name}" if known else name
 
     def way(self, path: str) -> tuple[str, tuple[str, ...]]:
         """Return where the path leads, there or not, and the links on the way; ``..`` leaves where a link led."""
         folder, _, name = path.rpartition("/")
-        return self._follow(name, start=self._folder(folder))
+        return self._follow(name, start=self._way(folder))
 
-    def _folder(self, path: str) -> _Way:
-        known = self._folders.get(path)
+    def _way(self, folder: str) -> _Way:
+        if folder in self._folders:  # what something lies in is reached without a link
+            return folder, ()
+        known = self._ways.get(folder)
         if known is None:
-            known = self._folders[path] = self._follow(path)
+            known = self._ways[folder] = self._follow(folder)
         return known
 
     def _follow(self, path: str, *, start: _Way = ("", ()), last: bool = True) -> _Way:
@@ -168,12 +189,12 @@ class MergedTree:
             elif part not in {"", "."}:
                 done.append(part)
                 here = "/".join(done)
-                node = self._walk(here)
-                link = node.file.entry if node and node.file else None
-                if link and link.kind is Kind.SYMLINK and (waiting or last) and len(links) < _HOPS:
+                file = self.at(here)
+                if file and file.entry.kind is Kind.SYMLINK and (waiting or last) and len(links) < _HOPS:
+                    link = file.entry.link
                     links.append(here)
-                    done = [] if link.link.startswith("/") else done[:-1]
-                    waiting.extend(reversed(link.link.split("/")))
+                    done = [] if link.startswith("/") else done[:-1]
+                    waiting.extend(reversed(link.split("/")))
         return "/".join(done), tuple(links)
 
     def facts(self, reader: str) -> Sequence[tuple[str, TreeFile, Any]]:
@@ -188,16 +209,14 @@ class MergedTree:
         return sorted(found, key=lambda f: f[0])
 
     @cached_property
-    def _by_path(self) -> Mapping[str, TreeFile]:
-        return dict(self._listed) | ({"": self._root.file} if self._root.file else {})
-
-    @cached_property
     def _with_facts(self) -> Mapping[str, list[tuple[str, TreeFile]]]:
         """Which entries have a fact of which reader."""
         found: dict[str, list[tuple[str, TreeFile]]] = defaultdict(list)
-        for path, file in self._listed:
-            for reader in file.facts:
-                found[reader].append((path, file))
+        for folder in self._folders.values():
+            for name, file in folder.items():
+                if file and file.facts:
+                    for reader in file.facts:
+                        found[reader].append((_joined(folder.path, name), file))
         return found
 
     def _through(self, path: str, reader: str, file: TreeFile) -> Unread | None:
@@ -208,8 +227,12 @@ class MergedTree:
         return Unread(f"a symbolic link to {file.entry.link}, which was not read")
 
     def files(self) -> Iterator[tuple[str, TreeFile]]:
-        """Yield (path, file) for every entry that is not a folder, in the order of the paths' parts."""
-        return (found for found in self._listed if found[1].entry.kind is not Kind.DIRECTORY)
+        """Yield (path, file) for every entry that is not a folder, in no particular order."""
+        for folder in self._folders.values():
+            above = f"{folder.path}/" if folder.path else ""
+            for name, file in folder.items():
+                if file and file.entry.kind is not Kind.DIRECTORY:
+                    yield above + name, file
 
     def everything(self) -> Iterator[tuple[str, TreeFile]]:
         """Yield (path, file) for every entry, folders before what they hold."""
@@ -217,26 +240,22 @@ class MergedTree:
 
     def folders(self) -> Iterator[str]:
         """Yield the path of every folder, also of those that no entry names, folders before what they hold."""
-        stack = [(self._root, "")]
-        while stack:
-            here, path = stack.pop()
-            for name, child in here.children.items():
-                below = f"{path}/{name}" if path else name
-                if child.file is None or child.file.entry.kind is Kind.DIRECTORY:
-                    yield below
-                    stack.append((child, below))
+        for folder in sorted(self._folders.values(), key=lambda folder: folder.path.count("/")):
+            for name, file in folder.items():
+                if file is None or file.entry.kind is Kind.DIRECTORY:
+                    yield _joined(folder.path, name)
 
     @cached_property
     def _listed(self) -> list[tuple[str, TreeFile]]:
         """Every entry, in the order of the paths' parts."""
-        listed: list[tuple[str, TreeFile]] = []
-        stack = [(self._root, "")]
-        while stack:
-            here, path = stack.pop()
-            if here.file and path:
-                listed.append((path, here.file))
-            stack.extend(
-                (here.children[name], f"{path}/{name}" if path else name)
-                for name in sorted(here.children, reverse=True)
-            )
-        return listed
+        found = [
+            (_joined(folder.path, name), file)
+            for folder in self._folders.values()
+            for name, file in folder.items()
+            if file
+        ]
+        return sorted(found, key=lambda f: f[0].replace("/", "\0"))
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name

@@ -123,15 +123,15 @@ class _Writer:
         paths = self._sources.get((layer, position), ())
         self.left_out += [path for path in paths if not self._fits(path, member)]
         made = [path for path in paths if self._fits(path, member)]
-        if made and member.entry.kind is Kind.FILE:
+        if made and member.kind is Kind.FILE:
             self._file(made, member, _owner(member))
         elif made:
             self._owners.update(dict.fromkeys(made, _owner(member)))
 
     def _fits(self, path: str, member: Member) -> bool:
-        file, kind = self._tree.at(path), member.entry.kind
+        file, kind = self._tree.at(path), member.kind
         if kind is Kind.FILE:
-            return bool(member.pieces and file and file.entry.kind in {Kind.FILE, Kind.HARDLINK})
+            return bool(member.contents and file and file.entry.kind in {Kind.FILE, Kind.HARDLINK})
         return bool(kind in _MADE and file and file.entry.kind is kind)
 
     def _file(self, paths: list[str], member: Member, owner: _Owner) -> None:
@@ -140,7 +140,7 @@ class _Writer:
             first, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
         )
         with os.fdopen(descriptor, "wb") as file:
-            for piece in member.pieces() if member.pieces else ():
+            for piece in member.contents.pieces(member.size) if member.contents else ():
                 file.write(piece)
             file.flush()
             _own(descriptor, owner)
@@ -170,16 +170,19 @@ def _own(descriptor: int, owner: _Owner) -> None:
 def _owner(member: Member) -> _Owner:
     """Return owner, mode and time; the pax records outrank the header (POSIX.1-2001, pax)."""
     block, pax = member.block, member.pax
-    uid = _identity(pax.get("uid"), block[108:116], member.entry.path)
-    gid = _identity(pax.get("gid"), block[116:124], member.entry.path)
+    uid = _identity(pax.get("uid"), block[108:116], member.path)
+    gid = _identity(pax.get("gid"), block[116:124], member.path)
     time = _time(pax.get("mtime"), block[136:148])
-    return _Owner(uid, gid, member.entry.mode, time, pax.get(_CAPABILITY, b""))
+    return _Owner(uid, gid, member.mode, time, pax.get(_CAPABILITY, b""))
 
 
 def _identity(record: bytes | None, field: bytes, path: str) -> int:
     if record and not (record.isdigit() and len(record) <= 10):
         raise InputError("a user or group that is no number", place=path)
-    found = int(record) if record else number(field, path)
+    try:
+        found = int(record) if record else number(field)
+    except InputError as error:
+        raise error.at(path) from None
     if found >= _NOBODY:
         raise InputError(f"a user or group beyond 32 bits: {found}", place=path)
     return found

@@ -6,7 +6,7 @@ made of the files they asked for. The tree of an image is a pure function of its
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ class Kind(StrEnum):
     SOCKET = "socket"
 
 
-class Entry(Struct, frozen=True, array_like=True):
+class Entry(Struct, frozen=True, array_like=True, gc=False):
     """One entry of a layer.
 
     Attributes:
@@ -35,6 +35,7 @@ class Entry(Struct, frozen=True, array_like=True):
         size: bytes of content, 0 for all but files.
         mode: permission bits with set-uid, set-gid and sticky.
         link: the target of a link: as written for a symbolic link, normalised for a hard link.
+        sha256: of the content, 32 bytes; empty for all but files, and for files that are stored sparse.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Entry(Struct, frozen=True, array_like=True):
     size: int = 0
     mode: int = 0
     link: str = ""
+    sha256: bytes = b""
 
 
 class Unread(Struct, frozen=True, tag=True):
@@ -87,12 +89,15 @@ class Reader(Protocol):
 
     Attributes:
         name: under which its facts are kept.
+        marks: a path is wanted only if, in lower case, it begins with one of these that end in ``/``, or ends with one of
+            the others; None where any path may be. ``wants`` is asked of those paths alone.
         fatal: whether damage to a wanted file ends the scan, since a list of packages made without it would be a guess.
         version: to be raised when it makes another fact of the same bytes: facts of older versions are not used again.
         fact: type of its facts, as msgspec decodes it; a structure among others has a tag.
     """
 
     name: str
+    marks: tuple[str, ...] | None
     fatal: bool
     version: int
     fact: Any
@@ -110,33 +115,26 @@ class Reader(Protocol):
         ...
 
 
-class Fold(Protocol):
-    """A fact in the making."""
+class TreeFile(Struct, gc=False):
+    """A file of the merged tree.
 
-    def update(self, piece: bytes, /) -> None:
-        """Take the next piece of the file."""
-        ...
-
-    def fact(self) -> Any:
-        """Return the fact of all pieces: the same that ``read`` returns."""
-        ...
-
-
-@runtime_checkable
-class FoldingReader(Protocol):
-    """A reader that also takes a file in pieces, so that none is too large for it."""
-
-    def begin(self) -> Fold:
-        """Return a fact in the making, for a file that cannot be held whole."""
-        ...
-
-
-class TreeFile(Struct):
-    """A file of the merged tree: its entry, the index of the layer that brought it (None in a plain folder), its facts."""
+    Attributes:
+        entry: of the layer that brought it.
+        layer: index of that layer; None in a plain folder.
+        facts: by reader.
+        linked: of a hard link, the ``sha256`` of its file.
+    """
 
     entry: Entry
     layer: int | None
     facts: dict[str, Any]
+    linked: bytes = b""
+
+    @property
+    def digest(self) -> Digest | None:
+        """Return the digest of the content; None where there is none."""
+        found = self.entry.sha256 or self.linked
+        return Digest(f"sha256:{found.hex()}") if found else None
 
 
 class Tree(Protocol):
@@ -167,5 +165,5 @@ class Tree(Protocol):
         ...
 
     def files(self) -> Iterator[tuple[str, TreeFile]]:
-        """Yield (path, file) for every entry that is not a folder, in the order of the paths' parts."""
+        """Yield (path, file) for every entry that is not a folder, in no particular order."""
         ...
