@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import zstandard
+
 from pratique.model.errors import InputError, UnavailableError
 
 _DIGEST = 32  # bytes of sha256
@@ -229,21 +231,25 @@ def _bytes(path: Path) -> int:
 
 
 def remember(path: Path, data: bytes) -> None:
-    """Keep what can be made anew, behind a digest of its own; where the disk refuses, it will be made anew."""
+    """Keep what can be made anew, compressed, behind a digest of its own; where the disk refuses, it will be made anew."""
+    packed = zstandard.compress(data, 1)
     with suppress(UnavailableError):
-        write_atomic(path, hashlib.sha256(data).digest() + data, durable=False)
+        write_atomic(path, hashlib.sha256(packed).digest() + packed, durable=False)
 
 
-def recall(path: Path) -> memoryview | None:
+def recall(path: Path) -> bytes | None:
     """Return what ``remember`` kept, and note that it was used; None where it is not there, or no longer what it was."""
     try:
         data = memoryview(path.read_bytes())
     except OSError:
         return None
-    if hashlib.sha256(data[_DIGEST:]).digest() != data[:_DIGEST]:
+    packed = data[_DIGEST:]
+    if hashlib.sha256(packed).digest() != data[:_DIGEST]:
         return None
     touch(path)
-    return data[_DIGEST:]
+    with suppress(zstandard.ZstdError):  # of an older version
+        return zstandard.decompress(packed)
+    return None
 
 
 def touch(path: Path) -> None:

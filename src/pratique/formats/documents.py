@@ -5,6 +5,7 @@ The bytes are a function of the value alone. A document never holds its own dige
 
 import inspect
 import re
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -29,7 +30,9 @@ from pratique.model.verification import Verification as PinsVerification
 Document = Inventory | Findings | Decision | Usage | Plan | Hardening | Proof | Base | Pins | PinsVerification
 T = TypeVar("T")
 
-_INVISIBLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|#(?=#)")
+_INVISIBLE = "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+_UNSEEN = re.compile(_INVISIBLE)
+_COMMANDS = re.compile(f"{_INVISIBLE}|#(?=#)")
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -48,6 +51,13 @@ class Sealed(Struct, frozen=True):
     document: Document
 
 
+class _Encoded(Struct, frozen=True):
+    """A document that is encoded already, as ``Sealed`` is written."""
+
+    digest: Digest
+    document: msgspec.Raw
+
+
 class Envelope(Struct, frozen=True, kw_only=True, tag_field="schema", tag="pratique.report/1"):
     """What ``--format json`` prints: each document of a report beside its digest."""
 
@@ -62,19 +72,42 @@ def encode(value: Any) -> bytes:
     Control and direction characters and ``##`` are escaped, so that printing a document can steer neither a terminal
     nor a CI system.
     """
-    text = _ENCODER.encode(value).decode("utf-8")
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")
+    data = _ENCODER.encode(value)
+    steering = _COMMANDS if b"##" in data else _UNSEEN
+    if steering is _UNSEEN and data.isascii() and b"\x7f" not in data:
+        return data
+    return steering.sub(lambda found: f"\\u{ord(found[0]):04x}", data.decode("utf-8")).encode("utf-8")
+
+
+class _Same:
+    """A document as a key: equal to itself alone, so that what is large is compared at once."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+
+    def __hash__(self) -> int:
+        return id(self.document)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.document is self.document
+
+
+@lru_cache(maxsize=4)
+def _encoded(same: _Same) -> _Encoded:
+    """Return a document's bytes and digest; the last few are kept, since several documents name the same one."""
+    data = encode(same.document)
+    return _Encoded(digest_of(data), msgspec.Raw(data))
 
 
 def digest_of_document(document: Document) -> Digest:
     """Return the digest of a document's bytes, by which other documents name it."""
-    return digest_of(encode(document))
+    return _encoded(_Same(document)).digest
 
 
 def envelope(report: Report) -> bytes:
     """Return the three documents of a scan as one JSON text."""
-    sealed = {name: Sealed(digest_of_document(part), part) for name, part in structs.asdict(report).items()}
-    return encode(Envelope(**sealed))
+    sealed: dict[str, Any] = {name: _encoded(_Same(p)) for name, p in structs.asdict(report).items()}
+    return _ENCODER.encode(Envelope(**sealed))
 
 
 def read(data: bytes, kind: type[T], place: str) -> T:

@@ -21,7 +21,7 @@ from pratique.image.limits import Limits
 from pratique.model.files import Anomaly, Entry, LayerFacts, LinkedFact, Reader, Unread
 from pratique.storage import alone, recall, remember
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 class _Kept(Struct, array_like=True):
