@@ -203,8 +203,7 @@ class _Lists:
     def _present(self, paths: tuple[str, ...]) -> Iterator[str]:
         """Yield what exists and is no folder: packages share folders, and slim bases leave documentation out."""
         for path in paths:
-            real = self._tree.resolve(path)
-            file = self._tree.at(real)
+            real, file = self._tree.find(path)
             if file and file.entry.kind != "directory":
                 yield real
 

@@ -23,7 +23,7 @@ _FOLDERS = {
     "installed-files.txt": (".egg-info", "/egg-info"),
 }
 """In which folders these files count; Python compares the folders' names in lower case (``importlib.metadata``)."""
-_INFO = re.compile(r"\.(?:dist|egg)-info(?=/)", re.ASCII | re.IGNORECASE)
+_INFO = re.compile(r"\.(?:dist|egg)-info\Z", re.ASCII | re.IGNORECASE)
 
 
 class Metadata(Struct, frozen=True, tag=True):
@@ -64,7 +64,7 @@ class MetadataCataloger:
         gaps = [
             Gap(kind="unread-file", subject=p, reason=f.reason) for p, _, f in found if isinstance(f, Unread)
         ]
-        packages = tuple(_vendored([_package(g, records, tree) for g in good]))
+        packages = tuple(_vendored([_package(g, records) for g in good]))
         return Catalogued(
             packages, (*gaps, *_missing(tree, {g.path for g in good} | {g.subject for g in gaps}))
         )
@@ -115,8 +115,8 @@ def _records(tree: Tree) -> Iterator[tuple[str, tuple[str, ...]]]:
             continue
         folder = posixpath.dirname(path)
         base = posixpath.dirname(folder) if path.endswith("RECORD") else folder
-        inside = (_inside(base, written) for written in fact)
-        yield folder, tuple(sorted({real for p in inside if tree.at(real := tree.resolve(p))}))
+        found = (tree.find(_inside(base, written)) for written in fact)
+        yield folder, tuple(sorted({real for real, file in found if file and file.entry.kind != "directory"}))
 
 
 def _inside(base: str, written: str) -> str:
@@ -126,7 +126,7 @@ def _inside(base: str, written: str) -> str:
     return f"{base}/{written}"
 
 
-def _package(found: _Found, records: dict[str, tuple[str, ...]], tree: Tree) -> Package:
+def _package(found: _Found, records: dict[str, tuple[str, ...]]) -> Package:
     path, file, fact = found
     single = path.lower().endswith(".egg-info")
     evidence = path if single else posixpath.dirname(path)
@@ -141,7 +141,7 @@ def _package(found: _Found, records: dict[str, tuple[str, ...]], tree: Tree) -> 
         path=evidence,
         layer=file.layer,
         requires=fact.requires,
-        files=tuple(f for f in files if (there := tree.at(f)) and there.entry.kind != "directory"),
+        files=files,
     )
 
 
@@ -168,12 +168,7 @@ def _vendored(packages: list[Package]) -> Iterator[Package]:
 def _missing(tree: Tree, known: set[str]) -> Iterator[Gap]:
     """Yield metadata folders without metadata: a distribution of unknown name and version."""
     read = {posixpath.dirname(path) for path in known}
-    folders = {
-        path[: found.end()]
-        for path, _ in tree.files()
-        if "-info" in path.lower()
-        for found in _INFO.finditer(path)
-    }
+    folders = {path for path in tree.folders() if _INFO.search(path) and tree.below(path)}
     for folder in sorted(folders - read):
         kind = "METADATA" if folder.lower().endswith(".dist-info") else "PKG-INFO"
         reason = f"a metadata folder without {kind}: name and version are unknown"

@@ -13,6 +13,7 @@ from pratique.model.files import Anomaly, Entry, Kind, LayerFacts, LinkedFact, T
 OPAQUE = ".wh..wh..opq"
 WHITEOUT = ".wh."
 _HOPS = 40
+_STEPS = {"", ".", ".."}
 _ABSENT = TreeFile(Entry("", Kind.FILE), None, {})
 _NO_FACTS: dict[str, Any] = {}
 _Way = tuple[str, tuple[str, ...]]
@@ -159,11 +160,19 @@ class MergedTree:
 
     def resolve(self, path: str) -> str:
         """Return the path with every link among its parent folders followed."""
-        folder, slash, name = path.rpartition("/")
-        if not slash:
+        folder, _, name = path.rpartition("/")
+        if folder in self._folders:
             return path
-        known = self._way(folder)[0]
-        return f"{known}/{name}" if known else name
+        return _joined(self._way(folder)[0], name)
+
+    def find(self, path: str) -> tuple[str, TreeFile | None]:
+        """Return the path with every link among its parent folders followed, and what lies there."""
+        folder, _, name = path.rpartition("/")
+        there = self._folders.get(folder)
+        if there is not None:
+            return path, there.get(name)
+        real = _joined(self._way(folder)[0], name)
+        return real, self.at(real)
 
     def way(self, path: str) -> tuple[str, tuple[str, ...]]:
         """Return where the path leads, there or not, and the links on the way; ``..`` leaves where a link led."""
@@ -172,6 +181,10 @@ class MergedTree:
 
     def _way(self, folder: str) -> _Way:
         if folder in self._folders:  # what something lies in is reached without a link
+            return folder, ()
+        above, _, name = folder.rpartition("/")
+        there = self._folders.get(above)
+        if there is not None and name not in _STEPS and not _is_symlink(there.get(name)):
             return folder, ()
         known = self._ways.get(folder)
         if known is None:
@@ -186,7 +199,7 @@ class MergedTree:
             part = waiting.pop()
             if part == "..":
                 del done[-1:]
-            elif part not in {"", "."}:
+            elif part not in _STEPS:
                 done.append(part)
                 here = "/".join(done)
                 file = self.at(here)
@@ -255,6 +268,10 @@ class MergedTree:
             if file
         ]
         return sorted(found, key=lambda f: f[0].replace("/", "\0"))
+
+
+def _is_symlink(file: TreeFile | None) -> bool:
+    return file is not None and file.entry.kind is Kind.SYMLINK
 
 
 def _joined(folder: str, name: str) -> str:

@@ -156,6 +156,10 @@ class Tree(Protocol):
         """Return the path with every link among its parent folders followed."""
         ...
 
+    def find(self, path: str) -> tuple[str, TreeFile | None]:
+        """Return the path with every link among its parent folders followed, and what lies there."""
+        ...
+
     def way(self, path: str) -> tuple[str, tuple[str, ...]]:
         """Return where the path leads, there or not, and the links on the way; ``..`` leaves where a link led."""
         ...
@@ -166,4 +170,8 @@ class Tree(Protocol):
 
     def files(self) -> Iterator[tuple[str, TreeFile]]:
         """Yield (path, file) for every entry that is not a folder, in no particular order."""
+        ...
+
+    def folders(self) -> Iterator[str]:
+        """Yield the path of every folder, also of those that no entry names, folders before what they hold."""
         ...
