@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pratique.catalog import CATALOGERS, CONTENTS
+from pratique.catalog import CATALOGERS
+from pratique.catalog.contents import CONTENTS
 from pratique.image import DEFAULT, Limits, open_image
 from pratique.model.errors import UnavailableError, UntrustedError
 from pratique.model.files import LayerFacts, Reader

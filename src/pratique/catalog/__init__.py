@@ -3,7 +3,6 @@
 To add one, write a file with a class that follows ``pratique.model.inventory.Cataloger`` and add it to ``CATALOGERS``.
 """
 
-from pratique.catalog.contents import CONTENTS
 from pratique.catalog.dpkg import ListCataloger, StatusCataloger
 from pratique.catalog.osrelease import OsReleaseCataloger, distribution
 from pratique.catalog.owners import adopt, sized, unowned
@@ -36,4 +35,4 @@ def catalog(tree: Tree) -> Catalogued:
     )
 
 
-__all__ = ["CATALOGERS", "CONTENTS", "catalog", "distribution", "unowned"]
+__all__ = ["CATALOGERS", "catalog", "distribution", "unowned"]

@@ -70,7 +70,7 @@ class Comparison:
     """An image on its way through its wheels.
 
     Args:
-        tree: with the facts of ``pratique.catalog.CONTENTS``.
+        tree: with the facts of ``pratique.catalog.contents``.
         packages: of the image.
     """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from pratique.catalog import CONTENTS
+from pratique.catalog.contents import CONTENTS
 from pratique.checks.installed import Comparison
 from pratique.ecosystems.pylock import PinnedWheel, write_pylock
 from pratique.ecosystems.python import normalise

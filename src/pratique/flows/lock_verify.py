@@ -9,7 +9,7 @@ from msgspec import Struct
 from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 
 from pratique import __version__
-from pratique.catalog import CONTENTS
+from pratique.catalog.contents import CONTENTS
 from pratique.checks.installed import Comparison
 from pratique.ecosystems.python import marker_environment, normalise, version_key
 from pratique.ecosystems.wheel import best_wheel, supported_tags

@@ -40,55 +40,62 @@ class FactStore:
     """A folder of facts, for one set of readers under one set of limits.
 
     Args:
-        folder: of our own; it need not exist.
+        folder: of our own; it need not exist. None to keep nothing.
         readers: whose facts are wanted.
         limits: under which layers are read.
     """
 
-    def __init__(self, folder: Path, readers: Sequence[Reader], limits: Limits) -> None:
+    def __init__(self, folder: Path | None, readers: Sequence[Reader], limits: Limits) -> None:
         self._readers = readers
         named = [_FORMAT, __version__, limits, *((r.name, r.version) for r in readers)]
-        self._folder = folder / hashlib.sha256(_ENCODER.encode(named)).hexdigest()[:16]
+        self._folder = folder / hashlib.sha256(_ENCODER.encode(named)).hexdigest()[:16] if folder else None
 
-    def take(self, layer: LayerBlob, read: Callable[[], LayerFacts]) -> LayerFacts:
-        """Return the facts of a layer: those that are kept, else those that are read, by one of several who ask at once.
+    def find(self, layer: LayerBlob) -> LayerFacts | None:
+        """Return the facts of a layer; None where they are not kept or no longer what was kept."""
+        place = self._place(layer)
+        if place is None or (data := recall(place)) is None:
+            return None
+        with suppress(msgspec.MsgspecError):
+            return self.decode(layer, data)
+        return None
+
+    def made(self, layer: LayerBlob, read: Callable[[], LayerFacts]) -> bytes:
+        """Return the facts of a layer encoded, read by one of several who ask at once, and kept for the others.
 
         Raises:
             PratiqueError: the layer cannot be read.
         """
         place = self._place(layer)
         if place is None:
-            return read()
-        if known := self._find(layer, place):
-            return known
+            return self._encode(read())
         with alone(place):
-            known = self._find(layer, place)
-            found = known or read()
-            if not known:
-                self._keep(place, found)
-            return found
+            if self.find(layer) and (known := recall(place)):
+                return known
+            data = self._encode(read())
+            remember(place, data)
+            return data
 
-    def _find(self, layer: LayerBlob, place: Path) -> LayerFacts | None:
-        """Return the facts of a layer; None where they are not kept or no longer what was kept."""
-        if (data := recall(place)) is None:
-            return None
-        with suppress(msgspec.MsgspecError):
-            kept = _DECODER.decode(data)
-            return LayerFacts(layer.diff_id, kept.size, kept.entries, self._facts(kept.facts), kept.anomalies)
-        return None
+    def decode(self, layer: LayerBlob, data: bytes) -> LayerFacts:
+        """Return the facts of a layer.
 
-    def _keep(self, place: Path, found: LayerFacts) -> None:
-        """Keep the facts of a layer; where the disk refuses, the layer will be read again."""
+        Raises:
+            msgspec.MsgspecError: they are of another version.
+        """
+        kept = _DECODER.decode(data)
+        return LayerFacts(layer.diff_id, kept.size, kept.entries, self._facts(kept.facts), kept.anomalies)
+
+    def _encode(self, found: LayerFacts) -> bytes:
         by_reader: dict[str, dict[str, Any]] = {r.name: {} for r in self._readers}
         for path, facts in found.facts.items():
             for name, fact in facts.items():
                 by_reader[name][path] = fact
         raw = {name: msgspec.Raw(_ENCODER.encode(facts)) for name, facts in by_reader.items()}
-        remember(place, _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw)))
+        return _ENCODER.encode(_Kept(found.size, found.entries, found.anomalies, raw))
 
     def _place(self, layer: LayerBlob) -> Path | None:
+        """Return where facts are kept; nowhere for a layer that no digest names."""
         named = f"{layer.size}\n{layer.digest}\n{layer.diff_id}".encode()
-        return self._folder / hashlib.sha256(named).hexdigest() if layer.digest else None
+        return self._folder / hashlib.sha256(named).hexdigest() if layer.digest and self._folder else None
 
     def _facts(self, raw: Mapping[str, msgspec.Raw]) -> dict[str, dict[str, Any]]:
         facts: dict[str, dict[str, Any]] = {}

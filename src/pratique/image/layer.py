@@ -55,7 +55,7 @@ def reduce_layer(
     layer: LayerBlob,
     readers: Sequence[Reader],
     limits: Limits,
-    stopped: Callable[[], bool] = lambda: False,
+    spare: Callable[[], bool] = lambda: True,
 ) -> LayerFacts:
     """Read a layer once and return its facts.
 
@@ -63,34 +63,26 @@ def reduce_layer(
         layer: as the image names it.
         readers: what is to be made of which files.
         limits: ceilings.
-        stopped: says whether nobody waits for the facts any more; then reading ends early.
+        spare: says whether another core has nothing to do.
 
     Raises:
-        StoppedError: nobody waits for the facts.
         UntrustedError: size, digest or diff_id disagree with what the image promises; checked in this order.
         InputError: the bytes are what was promised, and they are damaged or over a limit.
     """
     anomalies: list[Anomaly] = []
-    with checked(layer, limits) as chunks:
-        window = Window(_until(stopped, chunks), layer.place)
+    with checked(layer, limits, spare) as chunks:
+        window = Window(chunks, layer.place)
         entries, facts = reduce_members(scan(window, limits, anomalies), readers, limits, layer.place)
     return LayerFacts(layer.diff_id, window.offset, entries, facts, tuple(anomalies))
 
 
-class StoppedError(Exception):
-    """Nobody waits for the facts of a layer any more."""
-
-
-def _until(stopped: Callable[[], bool], chunks: Iterator[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        if stopped():
-            raise StoppedError
-        yield chunk
-
-
 @contextmanager
-def checked(layer: LayerBlob, limits: Limits) -> Iterator[Iterator[bytes]]:
+def checked(
+    layer: LayerBlob, limits: Limits, spare: Callable[[], bool] = lambda: True
+) -> Iterator[Iterator[bytes]]:
     """Hand out the uncompressed bytes of a layer; when the block ends, everything is checked, in this order.
+
+    As soon as a core has nothing to do, expanding and hashing go on in threads.
 
     Raises:
         UntrustedError: size, digest or diff_id disagree with what the image promises.
@@ -101,7 +93,8 @@ def checked(layer: LayerBlob, limits: Limits) -> Iterator[Iterator[bytes]]:
         hasher = sha256()
         try:
             with ExitStack() as threads:
-                flow = _flow(expand(blob, limits), hasher.update, threads if _is_large(layer) else None)
+                idle = spare if _is_large(layer) else _never
+                flow = _flow(expand(blob, limits), hasher.update, threads, idle)
                 yield flow
                 for _ in flow:
                     pass
@@ -122,14 +115,24 @@ def _is_large(layer: LayerBlob) -> bool:
     return layer.size is None or layer.size > _SMALL
 
 
+def _never() -> bool:
+    return False
+
+
 def _flow(
-    chunks: Iterator[bytes], update: Callable[[bytes], object], threads: ExitStack | None
+    chunks: Iterator[bytes], update: Callable[[bytes], object], threads: ExitStack, spare: Callable[[], bool]
 ) -> Iterator[bytes]:
-    """Yield chunks that are hashed on the way; with threads they are made ahead and hashed beside."""
-    if threads:
-        chunks, update = threads.enter_context(ahead(chunks)), threads.enter_context(beside(update))
+    """Yield chunks that are hashed on the way; once there is a spare core, they are made ahead and hashed beside."""
     for chunk in chunks:
         update(chunk)
+        yield chunk
+        if spare():
+            break
+    else:
+        return
+    give = threads.enter_context(beside(update))
+    for chunk in threads.enter_context(ahead(chunks)):
+        give(chunk)
         yield chunk
 
 
@@ -147,7 +150,8 @@ def reduce_members(
         if near(member.path.lower()) and (wanted := [r for r in readers if r.wants(member.path)]):
             entry, facts[member.path] = _facts(member, wanted, limits, place)
         else:
-            entry = member.entry(member.contents.sha256(member.size) if member.contents else b"")
+            digest = member.contents.sha256(member.size) if member.contents else b""
+            entry = Entry(member.path, member.kind, member.size, member.mode, member.link, digest)
         entries.append(entry)
     return tuple(entries), facts
 

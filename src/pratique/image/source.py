@@ -67,8 +67,7 @@ class Image(Struct, frozen=True):
         """
         if self.root:
             return [reduce_root(self.root, readers, limits, digests=digests)]
-        store = FactStore(keep, readers, limits) if keep else None
-        return read_layers(self.layers, readers, limits, store, progress)
+        return read_layers(self.layers, readers, limits, FactStore(keep, readers, limits), progress)
 
 
 def open_image(reference: str, *, platform: str = "", limits: Limits = DEFAULT) -> Image:

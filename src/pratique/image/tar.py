@@ -35,12 +35,15 @@ _KINDS = {
     b"5": Kind.DIRECTORY,
     b"6": Kind.FIFO,
 }
+_FILE, _SYMLINK = Kind.FILE, Kind.SYMLINK
+_ORDINARY = {b"0": _FILE, b"2": _SYMLINK, b"5": Kind.DIRECTORY}
 _MAX_SIZE = 1 << 62
 _FIELDS = Fields("100s8s16x12s12x8ss100s")
 """name, mode, size, checksum, type and link of a header (POSIX.1-1988, ustar)."""
 
 _BLANKS = b" " * 8
 _ADLER = 65521
+_ENDS = b"\0 "
 Buffer = bytes | memoryview
 _TIME = re.compile(rb"\0.*|[\0 ]*(?:[0-7]+(?:\0.*|[\0 ]*))?|[\x80-\xff].*", re.DOTALL)
 
@@ -231,25 +234,30 @@ def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[M
     ahead = _NOTHING
     count = 0
     while (block := _next_block(window)) is not None:  # 1
-        header = _parse(block, window)
-        if header.kind in b"xgLK":  # 2
-            ahead = _extend(header, window, limits, ahead, anomalies)
-            continue
+        member = _ordinary(block, window) if ahead is _NOTHING else None
+        if member:
+            length = member.size
+        else:
+            header = _parse(block, window)
+            if header.kind in b"xgLK":  # 2
+                ahead = _extend(header, window, limits, ahead, anomalies)
+                continue
+            header = _with_extensions(header, ahead, window)
+            if header.kind == b"S":
+                _skip_sparse_headers(block, window)
+            member = _member(header, limits, anomalies)  # 3
+            if member:
+                member.block, member.pax = block, ahead.pax
+                whole = header.kind != b"S" and not _is_sparse(ahead.pax)
+                member.contents = window if member.kind is Kind.FILE and whole else None
+            length = 0 if header.kind in b"123456" else header.size
+            ahead = _NOTHING
         count += 1
         if count > limits.entries:
             raise InputError(f"more than {limits.entries} entries in one layer", place=window.place)
-        if ahead is not _NOTHING or header.kind in b"\0S":
-            header = _with_extensions(header, ahead, window)
-        sparse = header.kind == b"S" or _is_sparse(ahead.pax)
-        if header.kind == b"S":
-            _skip_sparse_headers(block, window)
-        end = window.offset + (0 if header.kind in b"123456" else header.size + -header.size % BLOCK)
-        if member := _member(header, limits, anomalies):  # 3
-            if member.kind is Kind.FILE and not sparse:
-                member.contents = window
-            member.block, member.pax = block, ahead.pax
+        end = window.offset + length + -length % BLOCK
+        if member:
             yield member  # 4
-        ahead = _NOTHING
         window.skip(end - window.offset)
     if not window.rest_is_zero():  # 5
         anomalies.append(Anomaly("", "bytes after the end of the archive, which runtimes do not read"))
@@ -266,18 +274,54 @@ def _next_block(window: Window) -> bytes | None:
     return None
 
 
+def _ordinary(block: bytes, window: Window) -> Member | None:
+    """Return the member of a header that nothing needs to be said about; None for all others, which are read with care.
+
+    A file, folder or symbolic link with a name of ASCII letters, nothing to normalise in it, and octal numbers. What this
+    returns is what the careful way would: it is only quicker.
+    """
+    name, mode, size, total, mark, link = _FIELDS.unpack_from(block)
+    kind = _ORDINARY.get(mark)
+    digits = mode[:7] + size[:11] + total[:6]
+    if kind is None or not digits.isdigit() or mode[7] | size[11] not in _ENDS:
+        return None
+    name = _whole_name(name, block)
+    if not name.isascii() or not link.isascii():
+        return None
+    path = name.decode()
+    if not path or path[0] in "./" or "//" in path or "/." in path:
+        return None
+    try:
+        numbers = int(digits, 8)
+    except ValueError:  # not octal
+        return None
+    if ((adler32(block) & 0xFFFF) + 255 - sum(total) - (numbers & 0o777777)) % _ADLER:
+        return None
+    if path[-1] == "/":
+        path = path.rstrip("/")
+    length = numbers >> 18 & 0o77777777777 if kind is _FILE else 0
+    target = link.partition(b"\0")[0].decode() if kind is _SYMLINK else ""
+    contents = window if kind is _FILE else None
+    return Member(path, kind, length, numbers >> 51 & 0o7777, target, contents, block)
+
+
 def _parse(block: bytes, window: Window) -> _Header:
     name, mode, size, total, kind, link = _FIELDS.unpack_from(block)
     try:
         if adler32(b"".join((block[:148], _BLANKS, block[156:]))) & 0xFFFF != (number(total) + 1) % _ADLER:
             _check_signed_sum(block)
-        name = name.partition(b"\0")[0]
-        if block[345] and (prefix := _prefix(block)):
-            name = prefix + b"/" + name
+        name = _whole_name(name, block)
         link = link.partition(b"\0")[0] if link[0] else b""
         return _Header(name, number(mode) & 0o7777, number(size), kind, link)
     except InputError as error:
         raise error.at(f"{window.place}: byte {window.offset - BLOCK}") from None
+
+
+def _whole_name(name: bytes, block: bytes) -> bytes:
+    name = name.partition(b"\0")[0]
+    if block[345] and (prefix := _prefix(block)):
+        return prefix + b"/" + name
+    return name
 
 
 def _prefix(block: bytes) -> bytes:
