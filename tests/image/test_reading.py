@@ -57,7 +57,7 @@ def test_facts_come_in_the_order_of_the_layers(sizes: tuple[int, ...]) -> None:
     seen: list[tuple[int, int]] = []
     found = read_layers(layers, READERS, DEFAULT, NOTHING, lambda *step: seen.append(step))
     assert found == [reduce_layer(layer, READERS, DEFAULT) for layer in layers]
-    assert seen == [(done, len(sizes)) for done in range(len(sizes) + 1)]
+    assert seen == [(done, len(sizes)) for done in range(1, len(sizes) + 1)]
 
 
 @linux
@@ -165,7 +165,7 @@ def test_who_wants_no_more_answers_ends_the_copies() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-ENDLESS = """
+ENDLESS = r"""
 import os, sys, time
 from pratique.image.workers import spread
 def work(number, spare):

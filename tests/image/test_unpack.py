@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pratique.image import MergedTree, open_image, unpack
-from pratique.image.unpack import on_disk
+from pratique.image.unpacking import on_disk
 from pratique.model.errors import (
     InputError,
     PratiqueError,

@@ -80,7 +80,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 
 
 def paths(reference: str) -> list[str]:
-    return [path for path, _ in MergedTree(read(open_image(reference))).files()]
+    return sorted(path for path, _ in MergedTree(read(open_image(reference))).files())
 
 
 @pytest.mark.parametrize(

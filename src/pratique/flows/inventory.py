@@ -91,7 +91,7 @@ def _found(taken: Taken) -> Inventory:
         tool=__version__,
         created=datetime.min.replace(tzinfo=UTC),
         clock="",
-        source=taken.image.source,
+        source=replace(taken.image.source, reference=""),
         distribution=distribution(taken.tree),
         layers=tuple(_layers(taken.image, taken.facts)),
         packages=found.packages,

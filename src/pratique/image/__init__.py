@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pratique.image.source import Image, open_image
     from pratique.image.statements import Statements, open_statements, push
     from pratique.image.tree import MergedTree
-    from pratique.image.unpack import unpack
+    from pratique.image.unpacking import unpack
     from pratique.image.upper import Upper
     from pratique.image.write import Change, Target, check_target, holds, parse_target, publish, write_image
 
@@ -27,7 +27,7 @@ _PARTS = {
     "source": ("Image", "open_image"),
     "statements": ("Statements", "open_statements", "push"),
     "tree": ("MergedTree",),
-    "unpack": ("unpack",),
+    "unpacking": ("unpack",),
     "upper": ("Upper",),
     "write": ("Change", "Target", "check_target", "holds", "parse_target", "publish", "write_image"),
 }

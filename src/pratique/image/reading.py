@@ -82,7 +82,8 @@ def read_layers(
         return store.made(layer, lambda: reduce_layer(layer, readers, limits, spare))
 
     with closing(_made(missing, layers, made)) as answers:  # 2
-        progress(len(facts), len(layers))
+        if facts:
+            progress(len(facts), len(layers))
         for index, answer in answers:
             if isinstance(answer, PratiqueError):
                 faults[index] = answer

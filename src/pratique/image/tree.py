@@ -184,7 +184,7 @@ class MergedTree:
             return folder, ()
         above, _, name = folder.rpartition("/")
         there = self._folders.get(above)
-        if there is not None and name not in _STEPS and not _is_symlink(there.get(name)):
+        if there is not None and folder[0] != "/" and name not in _STEPS and not _is_symlink(there.get(name)):
             return folder, ()
         known = self._ways.get(folder)
         if known is None:

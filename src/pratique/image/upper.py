@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pratique.image.rewrite import MadeLayer, Packer
 from pratique.image.tar import BLOCK, text_of
 from pratique.image.tree import OPAQUE, WHITEOUT
-from pratique.image.unpack import on_disk
+from pratique.image.unpacking import on_disk
 from pratique.model.digest import Digest
 from pratique.model.errors import InputError, UnsupportedError
 from pratique.model.files import Entry, Kind, LayerFacts

@@ -4,6 +4,7 @@ Proxies and trusted certificates are the environment's. No cookie is kept, no an
 an answer is fetched. Plain ``http`` and ``file`` are for addresses that the user's own configuration names.
 """
 
+import os
 import random
 import ssl
 import time
@@ -59,13 +60,24 @@ class Transport:
         self._gate = Gate(tuple(permitted))
         self._credentials = tuple(credentials)
         self._clock, self._pause, self._jitter = clock, pause, jitter
-        self._client = httpx2.Client(
-            verify=_trust(ca_file) if ca_file else True,
-            timeout=timeout,
+        self._verify = _trust(ca_file) if ca_file else True
+        self._timeout = timeout
+        self._client, self._process = self._connected(), os.getpid()
+
+    def _connected(self) -> httpx2.Client:
+        return httpx2.Client(
+            verify=self._verify,
+            timeout=self._timeout,
             follow_redirects=False,
             headers={"Accept-Encoding": "identity", "User-Agent": "pratique"},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
+
+    def _http(self) -> httpx2.Client:
+        """Return the client of this process: a copy of the process that made it must not share its connections."""
+        if self._process != os.getpid():
+            self._client, self._process = self._connected(), os.getpid()
+        return self._client
 
     def __enter__(self) -> Self:
         return self
@@ -143,13 +155,13 @@ class Transport:
         own = {**request.headers, **authorization(self._credentials, request.address)}
         url, content = request.address.url, request.content
         if not isinstance(content, Path):
-            with self._client.stream(request.method, url, headers=own, content=content or None) as response:
+            with self._http().stream(request.method, url, headers=own, content=content or None) as response:
                 yield response
             return
         own["Content-Length"] = str(content.stat().st_size)
         with content.open("rb", buffering=0) as file:
             chunks = iter(lambda: file.read(_CHUNK), b"")
-            with self._client.stream(request.method, url, headers=own, content=chunks) as response:
+            with self._http().stream(request.method, url, headers=own, content=chunks) as response:
                 yield response
 
     def _fetch(self, address: Address, sink: Sink) -> None:
@@ -163,7 +175,7 @@ class Transport:
         """Open the answer to a request, redirects followed; each hop is judged, and gets only its own credentials."""
         for _ in range(_HOPS + 1):
             own = headers | authorization(self._credentials, address)
-            with self._client.stream("GET", address.url, headers=own) as response:
+            with self._http().stream("GET", address.url, headers=own) as response:
                 if response.status_code not in _REDIRECTS:
                     yield response
                     return
