@@ -166,8 +166,9 @@ def test_who_wants_no_more_answers_ends_the_copies() -> None:
 
 
 ENDLESS = r"""
-import os, sys, time
+import os, signal, time
 from pratique.image.workers import spread
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 def work(number, spare):
     os.write(1, f"{os.getpid()}\n".encode())
     time.sleep(600)
@@ -192,7 +193,10 @@ def test_copies_end_with_the_process_however_it_ends(number: int) -> None:
         assert first.stdout
         copies = [int(first.stdout.readline()) for _ in range(min(cores(), 2))]
         first.send_signal(number)
-        first.wait(20)
+        try:
+            first.wait(20)
+        finally:
+            first.kill()
     until = time.monotonic() + 20
     while not all(map(gone, copies)):
         assert time.monotonic() < until

@@ -53,10 +53,13 @@ class FactStore:
     def find(self, layer: LayerBlob) -> LayerFacts | None:
         """Return the facts of a layer; None where they are not kept or no longer what was kept."""
         place = self._place(layer)
-        if place is None or (data := recall(place)) is None:
-            return None
+        found = self._recalled(layer, place) if place else None
+        return found[1] if found else None
+
+    def _recalled(self, layer: LayerBlob, place: Path) -> tuple[bytes, LayerFacts] | None:
+        data = recall(place)
         with suppress(msgspec.MsgspecError):
-            return self.decode(layer, data)
+            return (data, self.decode(layer, data)) if data is not None else None
         return None
 
     def made(self, layer: LayerBlob, read: Callable[[], LayerFacts]) -> bytes:
@@ -69,8 +72,8 @@ class FactStore:
         if place is None:
             return self._encode(read())
         with alone(place):
-            if self.find(layer) and (known := recall(place)):
-                return known
+            if known := self._recalled(layer, place):
+                return known[0]
             data = self._encode(read())
             remember(place, data)
             return data

@@ -44,6 +44,7 @@ _FIELDS = Fields("100s8s16x12s12x8ss100s")
 _BLANKS = b" " * 8
 _ADLER = 65521
 _ENDS = b"\0 "
+_LINK = 100  # bytes of a link's target in a header
 Buffer = bytes | memoryview
 _TIME = re.compile(rb"\0.*|[\0 ]*(?:[0-7]+(?:\0.*|[\0 ]*))?|[\x80-\xff].*", re.DOTALL)
 
@@ -234,7 +235,7 @@ def scan(window: Window, limits: Limits, anomalies: list[Anomaly]) -> Iterator[M
     ahead = _NOTHING
     count = 0
     while (block := _next_block(window)) is not None:  # 1
-        member = _ordinary(block, window) if ahead is _NOTHING else None
+        member = _ordinary(block, window, limits.path) if ahead is _NOTHING else None
         if member:
             length = member.size
         else:
@@ -274,7 +275,7 @@ def _next_block(window: Window) -> bytes | None:
     return None
 
 
-def _ordinary(block: bytes, window: Window) -> Member | None:
+def _ordinary(block: bytes, window: Window, longest: int) -> Member | None:
     """Return the member of a header that nothing needs to be said about; None for all others, which are read with care.
 
     A file, folder or symbolic link with a name of ASCII letters, nothing to normalise in it, and octal numbers. What this
@@ -283,10 +284,11 @@ def _ordinary(block: bytes, window: Window) -> Member | None:
     name, mode, size, total, mark, link = _FIELDS.unpack_from(block)
     kind = _ORDINARY.get(mark)
     digits = mode[:7] + size[:11] + total[:6]
-    if kind is None or not digits.isdigit() or mode[7] | size[11] not in _ENDS:
+    ends = mode[7] | size[11] | total[6] | total[7]
+    if kind is None or not digits.isdigit() or ends not in _ENDS:
         return None
     name = _whole_name(name, block)
-    if not name.isascii() or not link.isascii():
+    if not name.isascii() or not link.isascii() or len(name) > longest or longest < _LINK:
         return None
     path = name.decode()
     if not path or path[0] in "./" or "//" in path or "/." in path:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection, Pipe, wait
 from threading import Thread
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from pratique.model.errors import UnavailableError
 
@@ -65,7 +65,8 @@ def spread(items: int, work: Callable[[int, Spare], bytes]) -> Generator[tuple[i
                 answer.close()
             yield from _answers(crew)  # 3
     except OSError as error:
-        raise _ended(error.strerror or str(error)) from error
+        what = f"no process can be made to read layers ({error.strerror or error})"
+        raise UnavailableError(what, remedy="Allow more processes and open files, or try again") from error
     finally:
         for pid in crew.values():  # 4
             with suppress(ProcessLookupError, ChildProcessError):
@@ -83,24 +84,23 @@ def _forked() -> int:
 
 def _answers(crew: dict[Connection, int]) -> Iterator[tuple[int, bytes]]:
     while crew:
-        for ready in wait(list(crew)):
-            answers = ready if isinstance(ready, Connection) else None
-            if answers is None:
-                continue
+        for answers in cast("list[Connection]", wait(list(crew))):
             try:
                 data = answers.recv_bytes()
             except EOFError:
                 _, status = os.waitpid(crew.pop(answers), 0)
                 answers.close()
                 if status:
-                    raise _ended(f"status {os.waitstatus_to_exitcode(status)}") from None
+                    raise _ended(os.waitstatus_to_exitcode(status)) from None
             else:
                 yield int.from_bytes(data[:_INDEX], "little"), data[_INDEX:]
 
 
-def _ended(why: str) -> UnavailableError:
+def _ended(status: int) -> UnavailableError:
+    killed = "Give this machine or container more memory, or try again"
+    fault = "This is a fault of Pratique: report it with the lines printed above"
     return UnavailableError(
-        f"a process that reads layers was ended ({why})", remedy="Give it more memory, or try again"
+        f"a process that reads layers was ended (status {status})", remedy=killed if status < 0 else fault
     )
 
 
@@ -126,7 +126,8 @@ class _Copy:
             gc.disable()
             sys.setswitchinterval(_SWITCH)
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_DFL)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                    signal.signal(number, signal.SIG_DFL)
             Thread(target=self._watch, daemon=True).start()
             while index := os.read(self._queue, _INDEX):
                 self._answer.send_bytes(index + work(int.from_bytes(index, "little"), self._spare))

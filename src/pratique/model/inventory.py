@@ -182,7 +182,10 @@ class Catalogued(Struct, frozen=True):
 
 
 class Cataloger(Reader, Protocol):
-    """A reader with its second half: facts of the merged tree to packages."""
+    """A reader with its second half: facts of the merged tree to packages.
+
+    Its ``version`` speaks of both halves: inventories are kept, too, and made anew only for another version.
+    """
 
     def assemble(self, tree: Tree, /) -> Catalogued:
         """Turn this reader's facts into packages.
