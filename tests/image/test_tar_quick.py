@@ -82,3 +82,5 @@ def test_the_quick_way_is_taken() -> None:
         True,
         False,
     ]
+    cut = header(symlink("l", "t" * 51))
+    assert not reader._ordinary(cut, Window(iter([]), "t"), 50)
